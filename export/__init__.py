@@ -1,0 +1,1 @@
+"""Pixels on disk: covariate tiles in, map tiles out, mosaic, report; and the command line."""

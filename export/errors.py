@@ -1,0 +1,25 @@
+"""One tree of errors for `export`, each with the exit code that the command line returns."""
+
+
+class ExportError(Exception):
+    """Something about the study, its rasters or its tiles is wrong."""
+
+    exit_code = 3
+
+
+class StudyError(ExportError):
+    """A study that is missing, misspelt or contradicts itself."""
+
+    exit_code = 2
+
+
+class RasterError(ExportError):
+    """A raster that cannot be read, placed on the grid or written."""
+
+
+class TileError(ExportError):
+    """A tile that is missing, stale, or of another grid than its neighbours."""
+
+
+class MissingStepError(ExportError):
+    """A step was asked for whose input no earlier step has made yet."""

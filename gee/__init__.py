@@ -1,0 +1,1 @@
+"""What a pixel holds: the map's grid, and the covariates that Earth Engine computes on it."""
