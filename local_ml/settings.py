@@ -1,0 +1,184 @@
+"""What a study may set about target, selection, members, fusion and validation.
+
+Every key is described here once; `export` composes these models into the settings of a
+whole study and writes the descriptions into its template.
+"""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from local_ml.units import require_known_unit
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TargetSettings(Settings):
+    name: str = Field(
+        "vwc",
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
+        description="name of the soil property; also the column of the samples and the file of the map",
+    )
+    unit: str = Field("m3 m-3", description="its unit, in the notation of UDUNITS")
+    minimum: float | None = Field(
+        0.0,
+        description="lowest value physically possible; the map is clipped to it and the clipped share reported",
+    )
+    maximum: float | None = Field(0.85, description="highest value physically possible")
+    transform: Literal["none", "log"] = Field(
+        "none",
+        description="scale on which the members learn: 'none', or 'log' for a skewed positive property",
+    )
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_known(cls, unit: str) -> str:
+        return require_known_unit(unit)
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
+            raise ValueError(f"minimum ({self.minimum}) must lie below maximum ({self.maximum})")
+        return self
+
+
+class SelectionSettings(Settings):
+    enabled: bool = Field(True, description="false keeps all candidates")
+    folds: int = Field(
+        5,
+        ge=2,
+        le=20,
+        description="grouped inner folds in which features are ranked and counted out",
+    )
+    drop_share: float = Field(
+        0.15,
+        gt=0,
+        lt=1,
+        description="share of the features left that each step drops (at least one)",
+    )
+    correlation: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="candidates with |Spearman's rho| above this form a cluster, of which one stands for all",
+    )
+    maximum_missing: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="candidates missing in a larger share of the sites are left out",
+    )
+    probes: int = Field(
+        3, ge=0, le=20, description="columns of noise; no feature ranked below their median is kept"
+    )
+    minimum_features: int = Field(2, ge=1, description="elimination stops here")
+    members: tuple[Literal["random_forest", "extra_trees", "xgboost", "catboost"], ...] = Field(
+        ("random_forest", "extra_trees", "xgboost", "catboost"),
+        min_length=1,
+        description="the members whose SHAP values rank the features",
+    )
+    trees: int = Field(
+        100,
+        ge=10,
+        description="trees of a member while features are eliminated (the final members have their own number)",
+    )
+
+
+class ForestSettings(Settings):
+    trees: int = Field(500, ge=1, description="number of trees")
+    minimum_leaf: int = Field(3, ge=1, description="fewest sites in a leaf")
+    feature_share: float = Field(
+        0.33, gt=0, le=1, description="share of the features tried at a split"
+    )
+
+
+class XGBoostSettings(Settings):
+    trees: int = Field(400, ge=1, description="number of boosting rounds")
+    depth: int = Field(4, ge=1, le=12, description="depth of a tree")
+    learning_rate: float = Field(0.03, gt=0, le=1, description="shrinkage of each tree")
+    row_share: float = Field(0.8, gt=0, le=1, description="share of the sites drawn for a tree")
+    feature_share: float = Field(
+        0.6, gt=0, le=1, description="share of the features drawn for a tree"
+    )
+    minimum_child_weight: float = Field(3.0, ge=0, description="least weight of a leaf")
+    l2: float = Field(2.0, ge=0, description="penalty on squared leaf values")
+
+
+class CatBoostSettings(Settings):
+    trees: int = Field(600, ge=1, description="number of boosting rounds")
+    depth: int = Field(5, ge=1, le=10, description="depth of a tree")
+    learning_rate: float = Field(0.04, gt=0, le=1, description="shrinkage of each tree")
+    l2: float = Field(4.0, ge=0, description="penalty on squared leaf values")
+    borders: int = Field(64, ge=4, le=254, description="candidate thresholds a feature")
+
+
+class EnsembleSettings(Settings):
+    random_forest: ForestSettings = Field(
+        ForestSettings(), description="random forest (scikit-learn)"
+    )
+    extra_trees: ForestSettings = Field(
+        ForestSettings(feature_share=0.5), description="extremely randomised trees (scikit-learn)"
+    )
+    xgboost: XGBoostSettings = Field(XGBoostSettings(), description="XGBoost")
+    catboost: CatBoostSettings = Field(CatBoostSettings(), description="CatBoost")
+
+
+class FusionSettings(Settings):
+    folds: int = Field(
+        5,
+        ge=2,
+        le=20,
+        description="grouped inner folds whose held-out predictions the fusion is fitted on",
+    )
+    repeats: int = Field(
+        1,
+        ge=1,
+        le=10,
+        description="times the inner folds are redrawn; their predictions are averaged",
+    )
+    shrinkage: float = Field(
+        0.1, ge=0, description="pull of the members' weights towards equal ones"
+    )
+    calibrate: bool = Field(
+        True,
+        description="linear calibration of the fused prediction, its slope shrunk to 1 by its own standard error",
+    )
+    variance_dial: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="0: least error. 1: the variance of the observations restored, at the price of a larger error",
+    )
+
+
+class ValidationSettings(Settings):
+    folds: int = Field(5, ge=2, le=20, description="outer folds")
+    designs: tuple[Literal["random", "grouped"], ...] = Field(
+        ("random", "grouped"),
+        min_length=1,
+        description="how the outer folds are drawn; all are reported side by side",
+    )
+    workers: int = Field(
+        0,
+        ge=0,
+        description="processes that share the folds; 0: one a core. The result does not depend on it",
+    )
+
+
+class LearningSettings(Settings):
+    """What training takes from a study."""
+
+    seed: int = Field(2026, ge=0, description="the one seed of the study")
+    target: TargetSettings = Field(TargetSettings(), description="the soil property that is mapped")
+    selection: SelectionSettings = Field(
+        SelectionSettings(), description="elimination of features by SHAP"
+    )
+    ensemble: EnsembleSettings = Field(EnsembleSettings(), description="the four members")
+    fusion: FusionSettings = Field(
+        FusionSettings(), description="weights of the members and calibration"
+    )
+    validation: ValidationSettings = Field(ValidationSettings(), description="the nested score")
