@@ -1,0 +1,47 @@
+# Two commands do everything: `make demo` and `make test`. Each sets up its own environment first.
+PYTHON ?= python3.11
+ENVIRONMENT ?= .venv
+BIN = $(ENVIRONMENT)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test quality lock clean
+
+demo: $(ENVIRONMENT)/installed
+	$(BIN)/alm90 init demo --example plateau --existing
+	$(BIN)/alm90 run demo
+
+test: $(ENVIRONMENT)/installed-test
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+quality: $(ENVIRONMENT)/installed-quality
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/deptry .
+
+# Pins for Python 3.11, resolved together; no index address is written.
+lock:
+	rm -rf .lock && $(PYTHON) -m venv .lock
+	.lock/bin/python -m pip --disable-pip-version-check install --quiet ".[test,quality]"
+	.lock/bin/python -m pip freeze --exclude alm90 > constraints.txt
+	rm -rf .lock
+
+clean:
+	rm -rf $(ENVIRONMENT) demo
+
+$(ENVIRONMENT)/bin/python:
+	$(PYTHON) -m venv $(ENVIRONMENT)
+
+$(ENVIRONMENT)/installed: $(ENVIRONMENT)/bin/python pyproject.toml constraints.txt
+	@echo "Installing alm90 into $(ENVIRONMENT) (some minutes the first time)"
+	$(PIP) --editable .
+	touch $@
+
+$(ENVIRONMENT)/installed-test: $(ENVIRONMENT)/installed
+	$(PIP) --editable ".[test]"
+	touch $@
+
+$(ENVIRONMENT)/installed-quality: $(ENVIRONMENT)/installed-test
+	$(PIP) --editable ".[test,quality]"
+	touch $@

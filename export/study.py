@@ -1,0 +1,228 @@
+"""`study.toml` → typed settings, composed of those of `gee` and `local_ml`.
+
+In: the folder of a study. Out: a frozen `Study`. Every fault of the file is an error that
+names the line, the key, and the nearest valid one.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from gee.grid import PLATEAU_PIXEL_DEG
+from local_ml.sites.settings import SiteTableSettings
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from export.covariate_settings import CovariateSettings
+from export.errors import StudyError
+from export.paths import inside_study
+from export.settings_faults import describe_faults
+from local_ml.settings import LearningSettings, Settings
+
+STUDY_FILE = "study.toml"
+
+
+class RegionSettings(Settings):
+    west: float = Field(description="west edge of the region, in units of crs (degrees)")
+    south: float = Field(description="south edge")
+    east: float = Field(description="east edge")
+    north: float = Field(description="north edge")
+    crs: str = Field("EPSG:4326", description="coordinate system of the four edges")
+    mask: str | None = Field(
+        None,
+        description="raster of the permafrost (or any other) region; only its pixels are mapped",
+    )
+    mask_values: tuple[int, ...] | None = Field(
+        None, description="values of the mask that count as inside; without them all but 0"
+    )
+
+    @model_validator(mode="after")
+    def _edges_are_ordered(self) -> Self:
+        if self.west >= self.east:
+            raise ValueError(
+                f"west ({self.west}) must be less than east ({self.east}); are the two swapped?"
+            )
+        if self.south >= self.north:
+            raise ValueError(
+                f"south ({self.south}) must be less than north ({self.north}); are the two swapped?"
+            )
+        if self.crs.upper() == "EPSG:4326" and not (
+            -180 <= self.west < self.east <= 180 and -90 <= self.south < self.north <= 90
+        ):
+            raise ValueError(
+                "the edges are not degrees of longitude and latitude; "
+                "set region.crs to the coordinate system that they are in"
+            )
+        return self
+
+
+class GridSettings(Settings):
+    crs: str | None = Field(
+        None,
+        description="coordinate system of the map (EPSG:4326 unless like gives one); "
+        "with like, needed only where that raster has none",
+    )
+    pixel_size: float | None = Field(
+        None,
+        gt=0,
+        description="side of a pixel in units of crs; unless given, that of the published "
+        f"90 m grid in EPSG:4326, {PLATEAU_PIXEL_DEG}. Pixel edges are whole multiples of it",
+    )
+    like: str | None = Field(None, description="a raster whose pixel grid is taken over as it is")
+    tile_px: int = Field(512, ge=16, le=8192, description="side of a tile, in pixels")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.like is not None and self.pixel_size is not None:
+            raise ValueError("give either like or pixel_size, not both")
+        if self.like is None and self.pixel_size is None and self.crs not in (None, "EPSG:4326"):
+            raise ValueError(f"pixel_size is needed with crs = '{self.crs}', in its units")
+        return self
+
+
+class DomainSettings(Settings):
+    pixels: int = Field(
+        2000, ge=0, description="pixels drawn from the region, at which covariates are sampled too"
+    )
+
+
+class MapSettings(Settings):
+    workers: int = Field(
+        0, ge=0, description="threads that share the tiles; 0: one a core. The map is the same"
+    )
+    reference: str | None = Field(
+        None, description="a raster of the same property (a truth or another map) to compare with"
+    )
+    reference_crs: str | None = Field(
+        None, description="its coordinate system, where the file has none"
+    )
+
+
+class StudySettings(LearningSettings):
+    """The whole of study.toml."""
+
+    schema_version: Literal[1] = Field(1, description="version of this file's form")
+    name: str = Field("study", min_length=1, description="short name of the study")
+    title: str = Field("", description="title for the report and the map's tags")
+    licence: str = Field("", description="licence under which the map will be given on")
+    period: tuple[int, int] | None = Field(
+        None, description="first and last year that the map stands for"
+    )
+    outside_files: bool = Field(
+        False,
+        description="true: the study may name files outside its folder, by absolute paths; "
+        "each is then named in the log",
+    )
+    region: RegionSettings | None = Field(
+        None, description="the rectangle that is mapped; with grid.like it may be left out"
+    )
+    grid: GridSettings = Field(GridSettings(), description="the map's pixels")
+    sites: SiteTableSettings = Field(SiteTableSettings(), description="the field table, as found")
+    covariates: tuple[CovariateSettings, ...] = Field(
+        (), description="candidate covariates; the selection keeps what the sites support"
+    )
+    domain: DomainSettings = Field(DomainSettings(), description="random sample of the region")
+    map: MapSettings = Field(MapSettings(), description="prediction over the region")
+
+    @field_validator("period")
+    @classmethod
+    def _period_is_ordered(cls, period: tuple[int, int] | None) -> tuple[int, int] | None:
+        if period is not None and period[0] > period[1]:
+            raise ValueError(f"the period ends ({period[1]}) before it begins ({period[0]})")
+        return period
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.region is None and self.grid.like is None:
+            raise ValueError("[region] is missing: give west, south, east and north, or grid.like")
+        names = [covariate.name for covariate in self.covariates]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"covariates named more than once: {', '.join(twice)}")
+        if self.target.name in names:
+            raise ValueError(f"covariate '{self.target.name}' bears the name of the target")
+        return self
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's folder and its settings."""
+
+    folder: Path
+    settings: StudySettings
+
+    @classmethod
+    def load(cls, folder: Path) -> "Study":
+        """Read `folder`/study.toml.
+
+        Raises
+        ------
+        StudyError
+            where the folder holds no study, or the file has faults; all of them are named.
+        """
+        path = folder / STUDY_FILE
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError as error:
+            raise StudyError(
+                f"{folder} holds no {STUDY_FILE}; `alm90 init {folder}` writes one"
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError(f"{path} cannot be read: {error}") from error
+        return cls(folder.resolve(), parse_study(text, str(path)))
+
+    def input(self, name: str) -> Path:
+        """Return the path of a file that the study names (see `inside_study`)."""
+        return inside_study(self.folder, name, outside_files=self.settings.outside_files)
+
+    @cached_property
+    def sites_folder(self) -> Path:
+        return self.folder / "sites"
+
+    @cached_property
+    def samples_file(self) -> Path:
+        return self.folder / "samples.csv"
+
+    @cached_property
+    def domain_file(self) -> Path:
+        return self.folder / "domain.csv"
+
+    @cached_property
+    def model_folder(self) -> Path:
+        return self.folder / "model"
+
+    @cached_property
+    def covariates_folder(self) -> Path:
+        return self.folder / "covariates"
+
+    @cached_property
+    def map_folder(self) -> Path:
+        return self.folder / "map"
+
+    @cached_property
+    def map_file(self) -> Path:
+        return self.map_folder / f"{self.settings.target.name}.tif"
+
+    @cached_property
+    def report_file(self) -> Path:
+        return self.folder / "report.html"
+
+
+def parse_study(text: str, source: str) -> StudySettings:
+    """Read the text of a study.toml; `source` names it in errors.
+
+    Raises
+    ------
+    StudyError
+        with one line a fault.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{source} is not valid TOML: {error}") from error
+    try:
+        return StudySettings.model_validate(values)
+    except ValidationError as error:
+        faults = describe_faults(error, StudySettings, text)
+        raise StudyError("\n".join(f"{source}{fault}" for fault in faults)) from error

@@ -1,0 +1,112 @@
+"""A commented study.toml, written from the settings' own descriptions.
+
+What a study gives is written plainly; every other key stands there as a comment with its
+default, so that the file is also the manual of its keys.
+"""
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import tomlkit
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from export.settings_faults import settings_in
+from export.study import StudySettings
+
+_WIDTH = 96
+
+
+def study_template(values: Mapping[str, Any]) -> str:
+    """Return the text of a study.toml in which `values` (nested, as TOML has them) are set."""
+    head = [
+        "# A study of alm90. `alm90 run` on this folder makes the map.",
+        "# A key behind # shows its default; take the # away to change it.",
+        "",
+    ]
+    return "\n".join([*head, *_table(StudySettings, values, ())]).rstrip("\n") + "\n"
+
+
+def _table(model: type[BaseModel], values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    plain: list[str] = []
+    tables: list[str] = []
+    for name, field in model.model_fields.items():
+        given = values.get(name)
+        inner = settings_in(field.annotation)
+        if inner is None:
+            plain += [*_comment(field), _key(name, field, given)]
+        elif isinstance(given, list | tuple) or _is_list(field):
+            tables += _array_of_tables(inner, field, given or (), (*path, name))
+        else:
+            tables += ["", *_comment(field), _header(inner, field, given, (*path, name))]
+            body = _table(inner, given or {}, (*path, name))
+            tables += body if _is_set(field, given) else _commented(body)
+    return plain + tables
+
+
+def _is_set(field: FieldInfo, given: Any) -> bool:
+    """Say whether the table is written: an optional one (default None) only where it is given."""
+    return given is not None or field.default is not None
+
+
+def _header(inner: type[BaseModel], field: FieldInfo, given: Any, path: tuple[str, ...]) -> str:
+    header = f"[{'.'.join(path)}]"
+    return header if _is_set(field, given) else f"# {header}"
+
+
+def _commented(lines: list[str]) -> list[str]:
+    return [line if line.startswith("#") or not line else f"# {line}" for line in lines]
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return isinstance(field.default, tuple | list)
+
+
+def _array_of_tables(
+    model: type[BaseModel], field: FieldInfo, entries: Any, path: tuple[str, ...]
+) -> list[str]:
+    """Document the keys once; then one short table an entry, with its own keys alone."""
+    header = f"[[{'.'.join(path)}]]"
+    lines = ["", *_comment(field), f"# Each entry is a table {header} with these keys:"]
+    for name, inner in model.model_fields.items():
+        shown = "required" if inner.is_required() else f"default {_toml(_default(inner))}"
+        lines += _wrap(f"  {name} ({shown}): {inner.description}", hanging="      ")
+    for entry in entries:
+        lines += ["", header, *(f"{name} = {_toml(value)}" for name, value in entry.items())]
+    return lines
+
+
+def _comment(field: FieldInfo) -> list[str]:
+    return _wrap(field.description or "")
+
+
+def _wrap(text: str, hanging: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent="# ", subsequent_indent=f"# {hanging}", break_long_words=False
+    )
+
+
+def _key(name: str, field: FieldInfo, given: Any) -> str:
+    if given is not None:
+        return f"{name} = {_toml(given)}"
+    default = _default(field)
+    return f"# {name} = {_toml(default)}"
+
+
+def _default(field: FieldInfo) -> Any:
+    default = field.get_default(call_default_factory=True)
+    return None if default is PydanticUndefined else default
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return '""  (not set)'
+    if isinstance(value, Mapping):
+        table = tomlkit.inline_table()
+        table.update(dict(value))
+        return table.as_string()
+    if isinstance(value, tuple):
+        value = list(value)
+    return tomlkit.item(value).as_string()
