@@ -1,0 +1,143 @@
+"""How the members' predictions become the one value that is delivered.
+
+In: predictions of the members, (n, members) float64, on the transformed scale. Out: the delivered
+value, (n,) float64, in the target's unit, and where the physical bounds clipped it. The numbers
+of the rule are fitted in `fusion`; this module applies them, at training and for every pixel.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from local_ml.errors import PredictionError
+
+
+@dataclass(frozen=True)
+class FusionRule:
+    """Convex weights, a linear calibration, the way back from the logarithm, physical bounds.
+
+    Parameters
+    ----------
+    members : names of the members, in the order of the columns of their predictions
+    weights : one a member, not negative, summing to 1
+    intercept, slope : calibrated = intercept + slope · fused, on the transformed scale
+    fused_minimum, fused_maximum : range of the out-of-fold fused predictions that the calibration
+        was fitted on. Beyond it the line is not trusted: the correction stays what it is at the
+        nearer end, so that the slope is 1
+    transform : ``log`` where the members learned the natural logarithm of the target
+    smearing : factor after the exponential: mean of exp(residual) (Duan 1983, Journal of the
+        American Statistical Association 78, 605-610); 1 without a transform
+    minimum, maximum : physical bounds of the delivered value in the target's unit; None: no bound
+
+    Raises
+    ------
+    ValueError
+        The parameters contradict each other.
+    """
+
+    members: tuple[str, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    slope: float
+    fused_minimum: float
+    fused_maximum: float
+    transform: Literal["none", "log"] = "none"
+    smearing: float = 1.0
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.members or len(set(self.members)) < len(self.members):
+            raise ValueError(f"members must be named, each once: {self.members}")
+        if len(self.weights) != len(self.members):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.members)} members")
+        numbers = [*self.weights, self.intercept, self.slope, self.fused_minimum]
+        numbers += [self.fused_maximum, self.smearing]
+        numbers += [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"a number of the fusion is not finite: {self}")
+        if min(self.weights) < 0 or abs(sum(self.weights) - 1) > 1e-9:
+            raise ValueError(f"weights must not be negative and must sum to 1: {self.weights}")
+        if self.fused_minimum > self.fused_maximum:
+            raise ValueError(
+                f"fused_minimum {self.fused_minimum} lies above fused_maximum {self.fused_maximum}"
+            )
+        if self.transform not in ("none", "log"):
+            raise ValueError(f"transform {self.transform!r} is unknown; set 'none' or 'log'")
+        if self.smearing <= 0 or (self.transform == "none" and self.smearing != 1):
+            raise ValueError(
+                f"smearing is {self.smearing}: it must be positive, and 1 without a transform"
+            )
+        if None not in (self.minimum, self.maximum) and not self.minimum < self.maximum:  # type: ignore[operator]
+            raise ValueError(f"minimum {self.minimum} must lie below maximum {self.maximum}")
+
+    def fuse(self, predictions: np.ndarray) -> np.ndarray:
+        """Return the weighted mean of the members, (n,) float64, on the transformed scale.
+
+        Parameters
+        ----------
+        predictions : (n, members) float, on the transformed scale
+
+        Raises
+        ------
+        PredictionError
+            Not one column a member.
+        """
+        predictions = np.asarray(predictions, dtype=np.float64)
+        if predictions.ndim != 2 or predictions.shape[1] != len(self.members):
+            raise PredictionError(
+                f"predictions of shape {predictions.shape} do not fit the members "
+                f"({', '.join(self.members)}); one column a member is needed"
+            )
+        # Member by member, not as a matrix product, whose last digits vary with the number of rows.
+        fused = np.zeros(len(predictions))
+        for column, weight in enumerate(self.weights):
+            fused += weight * predictions[:, column]
+        return fused
+
+    def calibrate(self, fused: np.ndarray) -> np.ndarray:
+        """Return the calibrated prediction, (n,) float64, on the transformed scale."""
+        fused = np.asarray(fused, dtype=np.float64)
+        inside = np.clip(fused, self.fused_minimum, self.fused_maximum)
+        calibrated: np.ndarray = self.intercept + self.slope * inside + (fused - inside)
+        return calibrated
+
+    def deliver(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fuse, calibrate, go back to the target's unit, clip to the physical bounds.
+
+        Parameters
+        ----------
+        predictions : (n, members) float, on the transformed scale
+
+        Returns
+        -------
+        value : (n,) float64, in the target's unit
+        clipped : (n,) bool, where a bound was put in the place of the value
+        """
+        value = self.calibrate(self.fuse(predictions))
+        if self.transform == "log":
+            value = self.smearing * np.exp(value)
+        low = -np.inf if self.minimum is None else self.minimum
+        high = np.inf if self.maximum is None else self.maximum
+        clipped = (value < low) | (value > high)
+        return np.clip(value, low, high), clipped
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "FusionRule":
+        """Read what `to_json` wrote; an unknown or missing key is a ValueError."""
+        names = {field.name for field in fields(cls)}
+        if set(document) != names:
+            raise ValueError(
+                f"a fusion rule has the keys {sorted(names)}, but these are {sorted(document)}"
+            )
+        return cls(
+            **{
+                **document,
+                "members": tuple(document["members"]),
+                "weights": tuple(document["weights"]),
+            }
+        )
