@@ -1,0 +1,278 @@
+"""`alm90`: a thin skin; the work is in `export.steps`.
+
+Nothing heavy is imported before a command runs, so that `alm90 --help` answers at once.
+"""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from export.steps.context import Context
+
+EXIT_HOLES = 5
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="alm90",
+    help="Maps the moisture of the permafrost's active layer from field sites and covariates.",
+    epilog="Exit codes: 0 done; 2 usage or settings; 3 data; 4 Earth Engine; "
+    "5 finished with holes; 130 interrupted (the same command resumes).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StudyFolder = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="folder of the study", show_default=False)
+]
+OptionalStudyFolder = Annotated[
+    Path | None, typer.Argument(metavar="[STUDY]", help="folder of the study", show_default=False)
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("alm90"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="print the version and stop"
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Turn what goes wrong into one clear message and the exit code of its kind."""
+    from export.errors import ExportError
+    from gee.errors import GeeError
+    from local_ml.errors import LocalMLError
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.secho("interrupted; what is finished is kept, the same command resumes", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except ExportError as error:
+        _fail(error, error.exit_code)
+    except (GeeError, LocalMLError) as error:
+        _fail(error, 3)
+    except OSError as error:
+        _fail(error, 3)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _fail(error: Exception, code: int) -> NoReturn:
+    typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
+    typer.secho(str(error), err=True)
+    raise typer.Exit(code) from None
+
+
+@contextmanager
+def _study(folder: Path) -> Iterator["Context"]:
+    """Open a study, and end with exit code 5 where holes were left."""
+    with _exit_codes():
+        from export.progress import progress_for
+        from export.steps.context import open_context
+        from export.study import Study
+
+        study = Study.load(folder)
+        with open_context(study, progress_for(sys.stderr), typer.echo) as context:
+            yield context
+            if context.holes:
+                typer.secho(f"finished with {len(context.holes)} hole(s):", fg="yellow", err=True)
+                for hole in context.holes:
+                    typer.secho(f"  {hole}", err=True)
+                raise typer.Exit(EXIT_HOLES)
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="folder to make", show_default=False)
+    ],
+    example: Annotated[
+        str | None,
+        typer.Option(help="fill it with an example: 'plateau', a synthetic region of known truth"),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="take region, period and licence from a dataset's metadata record"),
+    ] = None,
+    accept_swapped_bounds: Annotated[
+        bool, typer.Option(help="exchange edges that the record has the wrong way round")
+    ] = False,
+    existing: Annotated[
+        bool, typer.Option(help="do nothing, and succeed, where the study exists already")
+    ] = False,
+) -> None:
+    """Make the folder of a new study, with a commented study.toml."""
+    with _exit_codes():
+        from export.steps.init import init_study
+
+        typer.echo(
+            init_study(
+                folder,
+                example=example,
+                record=record,
+                accept_swapped_bounds=accept_swapped_bounds,
+                existing=existing,
+            )
+        )
+
+
+@app.command()
+def run(folder: StudyFolder) -> None:
+    """Do all steps, from the field table to the report; resumes, and redoes what changed."""
+    with _study(folder) as context:
+        from export.steps.run import run_all
+
+        run_all(context)
+
+
+@app.command()
+def sites(folder: StudyFolder) -> None:
+    """Read and screen the field table; every row left out gets its reason."""
+    with _study(folder) as context:
+        from export.steps.sites import sites_step
+
+        sites_step(context)
+
+
+@app.command()
+def sample(folder: StudyFolder) -> None:
+    """Sample the candidate covariates at the sites, and at random pixels of the region."""
+    with _study(folder) as context:
+        from export.steps.sample import sample_step
+
+        sample_step(context)
+
+
+@app.command()
+def train(
+    folder: OptionalStudyFolder = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="a table sampled elsewhere, with its samples.json beside it")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="with --samples: folder for the model [default: ./model]")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="with --samples: a study.toml to take settings from")
+    ] = None,
+) -> None:
+    """Select features, fit and fuse the members, score all of it by nested validation."""
+    if (folder is None) == (samples is None):
+        raise typer.BadParameter("give either STUDY or --samples FILE")
+    if folder is not None:
+        if model is not None or settings is not None:
+            raise typer.BadParameter("--model and --settings go with --samples")
+        with _study(folder) as context:
+            from export.steps.train import train_step
+
+            train_step(context)
+        return
+    assert samples is not None
+    with _exit_codes():
+        from export.progress import progress_for
+        from export.steps.train import train_samples
+
+        train_samples(
+            samples, model or Path("model"), settings, progress_for(sys.stderr), typer.echo
+        )
+
+
+@app.command()
+def export(folder: StudyFolder) -> None:
+    """Write tiles of the covariates that the model kept."""
+    with _study(folder) as context:
+        from export.steps.tiles import tiles_step
+
+        tiles_step(context)
+
+
+@app.command()
+def predict(
+    folder: OptionalStudyFolder = None,
+    model: Annotated[
+        Path | None, typer.Option(help="folder of a saved model", show_default=False)
+    ] = None,
+    covariates: Annotated[
+        Path | None,
+        typer.Option(help="folder of covariate tiles with named bands", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="with --model: folder for the map [default: ./map]", show_default=False),
+    ] = None,
+) -> None:
+    """Predict map tiles from covariate tiles: of a study, or of any folder with --model."""
+    if (folder is None) == (model is None and covariates is None):
+        raise typer.BadParameter("give either STUDY, or --model DIR and --covariates DIR")
+    if folder is not None:
+        if out is not None:
+            raise typer.BadParameter("--out goes with --model and --covariates")
+        with _study(folder) as context:
+            from export.steps.predict import predict_step
+
+            predict_step(context)
+        return
+    if model is None or covariates is None:
+        raise typer.BadParameter("--model and --covariates go together")
+    with _exit_codes():
+        from export.progress import progress_for
+        from export.steps.predict import predict_folder
+
+        holes = predict_folder(
+            model, covariates, out or Path("map"), progress_for(sys.stderr), typer.echo
+        )
+        if holes:
+            raise typer.Exit(EXIT_HOLES)
+
+
+@app.command()
+def mosaic(folder: StudyFolder) -> None:
+    """Join the map tiles into one Cloud-Optimized GeoTIFF."""
+    with _study(folder) as context:
+        from export.steps.mosaic import mosaic_step
+
+        mosaic_step(context)
+
+
+@app.command()
+def report(folder: StudyFolder) -> None:
+    """Write report.html: the scores, what the model took from the covariates, the map."""
+    with _study(folder) as context:
+        from export.steps.report import report_step
+
+        report_step(context)
+
+
+if __name__ == "__main__":
+    main()

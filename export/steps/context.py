@@ -1,0 +1,94 @@
+"""What every step is handed: the study, the journal of what is done, progress, and a voice."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from export.errors import MissingStepError
+from export.fingerprints import fingerprint
+from export.journal import Journal
+from export.progress import Progress
+from export.study import Study
+
+logger = logging.getLogger("export")
+
+
+@dataclass(frozen=True)
+class Context:
+    """A run of one study.
+
+    Parameters
+    ----------
+    say : prints a line for the user; every line also goes to the log
+    holes : what could not be made although the run went on; each a sentence
+    """
+
+    study: Study
+    journal: Journal
+    progress: Progress
+    say: Callable[[str], None]
+    holes: list[str] = field(default_factory=list)
+
+    def hash_of(self, name: str) -> str:
+        """Return the hash of a file that the study names."""
+        return self.journal.file_hash(self.study.input(name))
+
+    def require(self, path: Path, step: str) -> Path:
+        """Return `path`, or raise `MissingStepError` naming the step that makes it."""
+        if not path.exists():
+            raise MissingStepError(
+                f"{path} is not there; `alm90 {step} {self.study.folder}` makes it"
+            )
+        return path
+
+    def tell(self, step: str, text: str) -> None:
+        line = f"{step:<8} {text}"
+        logger.info(line)
+        self.say(line)
+
+    def once(
+        self, step: str, inputs: dict[str, Any], work: Callable[[], tuple[Sequence[Path], str]]
+    ) -> bool:
+        """Do `work` unless the journal holds it as done from the same inputs.
+
+        `work` returns the files that it wrote and a sentence on what it did. Returns whether
+        anything was done. The version of the software is one of the inputs.
+        """
+        made_from = fingerprint(software=version("alm90"), **inputs)
+        if self.journal.is_done(step, "", made_from):
+            self.tell(step, "unchanged, nothing to do")
+            return False
+        files, text = work()
+        self.journal.record(step, "", made_from, list(files))
+        self.tell(step, text)
+        return True
+
+
+@contextmanager
+def open_context(
+    study: Study, progress: Progress, say: Callable[[str], None]
+) -> Iterator[Context]:
+    """Open a study for work: its journal, and log.txt with all that is said and warned."""
+    handler = logging.FileHandler(study.folder / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    packages = [logging.getLogger(name) for name in ("export", "local_ml", "gee", "py.warnings")]
+    for package in packages:
+        package.addHandler(handler)
+        package.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    journal = Journal(study.folder / "journal.sqlite")
+    try:
+        yield Context(study, journal, progress, say)
+    except BaseException as error:
+        logger.error("stopped: %s: %s", type(error).__name__, error)
+        raise
+    finally:
+        journal.close()
+        logging.captureWarnings(capture=False)
+        for package in packages:
+            package.removeHandler(handler)
+        handler.close()

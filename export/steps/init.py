@@ -1,0 +1,104 @@
+"""`init`: the folder of a new study, empty, from a metadata record, or with an example."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from export.errors import StudyError
+from export.record import values_from_record
+from export.study import STUDY_FILE, Study, parse_study
+from export.study_template import study_template
+
+_EXAMPLES = ("plateau",)
+
+# A region to begin with: the box of the published map, which the user narrows.
+_PLATEAU_REGION = {"west": 68.0244444, "south": 25.8138889, "east": 104.6825, "north": 39.805}
+
+# An example is to be seen within minutes on two cores: fewer trees than the defaults.
+_EXAMPLE_LEARNING: dict[str, Any] = {
+    "selection": {"folds": 3, "trees": 40},
+    "ensemble": {
+        "random_forest": {"trees": 200},
+        "extra_trees": {"trees": 200},
+        "xgboost": {"trees": 200, "learning_rate": 0.06},
+        "catboost": {"trees": 300, "learning_rate": 0.08},
+    },
+}
+
+
+def init_study(
+    folder: Path,
+    *,
+    example: str | None = None,
+    record: Path | None = None,
+    accept_swapped_bounds: bool = False,
+    existing: bool = False,
+) -> str:
+    """Write study.toml (and the files of an example) and return what to do next.
+
+    Raises
+    ------
+    StudyError
+        where the folder holds a study already, or the example or record cannot be used.
+    """
+    path = folder / STUDY_FILE
+    if path.exists():
+        if existing:
+            Study.load(folder)
+            return f"{path} is there already and is left as it is"
+        raise StudyError(f"{path} exists already; nothing was changed")
+    if example is not None and record is not None:
+        raise StudyError("--example and --record exclude each other")
+    if example is not None and example not in _EXAMPLES:
+        raise StudyError(f"no example is called '{example}'; there is: {', '.join(_EXAMPLES)}")
+    if accept_swapped_bounds and record is None:
+        raise StudyError("--accept-swapped-bounds goes with --record")
+    values: dict[str, Any] = {"name": folder.resolve().name, "region": _PLATEAU_REGION}
+    if record is not None:
+        values |= values_from_record(record, accept_swapped_bounds=accept_swapped_bounds)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(f"{folder} cannot be made a folder: {error.strerror}") from error
+    if example == "plateau":
+        values |= _plateau(folder)
+    text = study_template(values)
+    parse_study(text, str(path))
+    _write(path, text)
+    if example:
+        return f"{path} is written; `alm90 run {folder}` makes the map"
+    return (
+        f"{path} is written. Put your field table and covariates there, name them in it, "
+        f"then `alm90 run {folder}`"
+    )
+
+
+def _plateau(folder: Path) -> dict[str, Any]:
+    from export.plateau import write_plateau
+
+    plateau = write_plateau(folder)
+    west, south, east, north = plateau.region
+    return {
+        "title": "Example plateau: synthetic, its true moisture known",
+        "licence": "CC0-1.0",
+        "region": {
+            "west": west,
+            "south": south,
+            "east": east,
+            "north": north,
+            "mask": plateau.mask_file,
+        },
+        "sites": plateau.sites,
+        "covariates": plateau.covariates,
+        "map": {"reference": plateau.truth_file},
+        **_EXAMPLE_LEARNING,
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,22 @@
+"""What tests of every package share: the real data beside the project, skipped where absent."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if SHARED_DATA.is_dir():
+        return
+    absent = pytest.mark.skip(reason="the real data (../shared/data beside the project) are absent")
+    for item in items:
+        if item.get_closest_marker("real"):
+            item.add_marker(absent)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real data; only for tests marked `real`."""
+    return SHARED_DATA
