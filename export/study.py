@@ -10,15 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from gee.grid import PLATEAU_PIXEL_DEG
-from local_ml.sites.settings import SiteTableSettings
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from export.covariate_settings import CovariateSettings
 from export.errors import StudyError
 from export.paths import inside_study
 from export.settings_faults import describe_faults
+from gee.grid import PLATEAU_PIXEL_DEG
 from local_ml.settings import LearningSettings, Settings
+from local_ml.sites.settings import SiteTableSettings
 
 STUDY_FILE = "study.toml"
 

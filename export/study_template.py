@@ -17,6 +17,11 @@ from export.settings_faults import settings_in
 from export.study import StudySettings
 
 _WIDTH = 96
+_FLOW = (
+    *("schema_version", "name", "title", "licence", "period", "seed", "outside_files"),
+    *("target", "region", "grid", "sites", "covariates", "domain"),
+    *("selection", "ensemble", "fusion", "validation", "map"),
+)
 
 
 def study_template(values: Mapping[str, Any]) -> str:
@@ -32,7 +37,7 @@ def study_template(values: Mapping[str, Any]) -> str:
 def _table(model: type[BaseModel], values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
     plain: list[str] = []
     tables: list[str] = []
-    for name, field in model.model_fields.items():
+    for name, field in _fields(model):
         given = values.get(name)
         inner = settings_in(field.annotation)
         if inner is None:
@@ -40,10 +45,18 @@ def _table(model: type[BaseModel], values: Mapping[str, Any], path: tuple[str, .
         elif isinstance(given, list | tuple) or _is_list(field):
             tables += _array_of_tables(inner, field, given or (), (*path, name))
         else:
-            tables += ["", *_comment(field), _header(inner, field, given, (*path, name))]
+            tables += ["", *_comment(field), _header(field, given, (*path, name))]
             body = _table(inner, given or {}, (*path, name))
             tables += body if _is_set(field, given) else _commented(body)
     return plain + tables
+
+
+def _fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """Return the keys of a table; those of the whole study in the order in which data flow."""
+    fields = list(model.model_fields.items())
+    if model is StudySettings:
+        fields.sort(key=lambda item: _FLOW.index(item[0]))
+    return fields
 
 
 def _is_set(field: FieldInfo, given: Any) -> bool:
@@ -51,7 +64,7 @@ def _is_set(field: FieldInfo, given: Any) -> bool:
     return given is not None or field.default is not None
 
 
-def _header(inner: type[BaseModel], field: FieldInfo, given: Any, path: tuple[str, ...]) -> str:
+def _header(field: FieldInfo, given: Any, path: tuple[str, ...]) -> str:
     header = f"[{'.'.join(path)}]"
     return header if _is_set(field, given) else f"# {header}"
 
@@ -71,7 +84,9 @@ def _array_of_tables(
     header = f"[[{'.'.join(path)}]]"
     lines = ["", *_comment(field), f"# Each entry is a table {header} with these keys:"]
     for name, inner in model.model_fields.items():
-        shown = "required" if inner.is_required() else f"default {_toml(_default(inner))}"
+        default = _default(inner)
+        shown = "optional" if default is None else f"default {_toml(default)}"
+        shown = "required" if inner.is_required() else shown
         lines += _wrap(f"  {name} ({shown}): {inner.description}", hanging="      ")
     for entry in entries:
         lines += ["", header, *(f"{name} = {_toml(value)}" for name, value in entry.items())]
@@ -92,7 +107,7 @@ def _key(name: str, field: FieldInfo, given: Any) -> str:
     if given is not None:
         return f"{name} = {_toml(given)}"
     default = _default(field)
-    return f"# {name} = {_toml(default)}"
+    return f"# {name} = {'(not set)' if default is None else _toml(default)}"
 
 
 def _default(field: FieldInfo) -> Any:
@@ -101,8 +116,6 @@ def _default(field: FieldInfo) -> Any:
 
 
 def _toml(value: Any) -> str:
-    if value is None:
-        return '""  (not set)'
     if isinstance(value, Mapping):
         table = tomlkit.inline_table()
         table.update(dict(value))

@@ -96,6 +96,12 @@ class ForestSettings(Settings):
     )
 
 
+class ExtraTreesSettings(ForestSettings):
+    feature_share: float = Field(
+        0.5, gt=0, le=1, description="share of the features tried at a split"
+    )
+
+
 class XGBoostSettings(Settings):
     trees: int = Field(400, ge=1, description="number of boosting rounds")
     depth: int = Field(4, ge=1, le=12, description="depth of a tree")
@@ -120,8 +126,8 @@ class EnsembleSettings(Settings):
     random_forest: ForestSettings = Field(
         ForestSettings(), description="random forest (scikit-learn)"
     )
-    extra_trees: ForestSettings = Field(
-        ForestSettings(feature_share=0.5), description="extremely randomised trees (scikit-learn)"
+    extra_trees: ExtraTreesSettings = Field(
+        ExtraTreesSettings(), description="extremely randomised trees (scikit-learn)"
     )
     xgboost: XGBoostSettings = Field(XGBoostSettings(), description="XGBoost")
     catboost: CatBoostSettings = Field(CatBoostSettings(), description="CatBoost")
