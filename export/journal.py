@@ -1,0 +1,185 @@
+"""What is done, from which inputs, with which files: the memory of a run that was stopped.
+
+In: a step, a key within it (a tile's name), the fingerprint of its inputs, and the files that it
+wrote. Out: whether all of that still holds. One SQLite file; a row is written after its files are
+whole, in one transaction, so that a run killed at any moment never believes in half a file.
+"""
+
+import hashlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from export.errors import ExportError
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE done (
+    step TEXT, key TEXT, fingerprint TEXT NOT NULL, PRIMARY KEY (step, key)
+) WITHOUT ROWID;
+CREATE TABLE written (
+    step TEXT, key TEXT, path TEXT, sha256 TEXT NOT NULL, PRIMARY KEY (step, key, path)
+) WITHOUT ROWID;
+CREATE TABLE failed (
+    step TEXT, key TEXT, reason TEXT NOT NULL, PRIMARY KEY (step, key)
+) WITHOUT ROWID;
+CREATE TABLE hashes (
+    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, inode INTEGER, sha256 TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+# A file written within the clock tick of its last look keeps its time stamp; only the hash of one
+# that has rested is remembered.
+_AT_REST_NS = 2_000_000_000
+
+
+class Journal:
+    """The journal of one study; its methods may be called from any thread.
+
+    Parameters
+    ----------
+    path : the SQLite file, made where it is absent. Files in its folder are remembered by their
+        relative names, so that a study can be moved
+
+    Raises
+    ------
+    ExportError
+        where the file is no journal, of another version, or in use by another run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._home = path.parent.resolve()
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(
+            path, timeout=10, isolation_level=None, check_same_thread=False
+        )
+        try:
+            # A rollback journal leaves one file and is safe where write-ahead logging is not
+            # (folders on a network); FULL waits for the disk at each commit.
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._make_tables()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise ExportError(
+                f"{path} cannot be used as the journal of the study: {error}. If no other run is "
+                "at work on this study, delete it: finished files will be made anew"
+            ) from error
+
+    def _make_tables(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            for statement in _SCHEMA.split(";"):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._connection.execute("COMMIT")
+        if version not in (0, SCHEMA_VERSION):
+            raise sqlite3.DatabaseError(f"its version is {version}, not {SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def is_done(self, step: str, key: str, fingerprint: str) -> bool:
+        """Say whether `step` was done for `key` from these inputs, and its files are unaltered."""
+        with self._lock:
+            row = self._one("SELECT fingerprint FROM done WHERE step = ? AND key = ?", (step, key))
+            if row is None or row[0] != fingerprint:
+                return False
+            files = self._connection.execute(
+                "SELECT path, sha256 FROM written WHERE step = ? AND key = ?", (step, key)
+            ).fetchall()
+        return all(self._holds(self._home / path, sha256) for path, sha256 in files)
+
+    def record(self, step: str, key: str, fingerprint: str, files: Iterable[Path]) -> None:
+        """Remember that `step` is done for `key`, with the files that it wrote."""
+        hashed = [(step, key, self._name(path), self.file_hash(path)) for path in files]
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._forget(step, key)
+            self._connection.execute("INSERT INTO done VALUES (?, ?, ?)", (step, key, fingerprint))
+            self._connection.executemany("INSERT INTO written VALUES (?, ?, ?, ?)", hashed)
+
+    def record_failure(self, step: str, key: str, reason: str) -> None:
+        """Remember why `step` could not be done for `key`; it counts as not done."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._forget(step, key)
+            self._connection.execute("INSERT INTO failed VALUES (?, ?, ?)", (step, key, reason))
+
+    def failures(self, step: str) -> dict[str, str]:
+        """Return the keys that `step` failed for last, each with its reason."""
+        with self._lock:
+            return dict(
+                self._connection.execute(
+                    "SELECT key, reason FROM failed WHERE step = ? ORDER BY key", (step,)
+                ).fetchall()
+            )
+
+    def file_hash(self, path: Path) -> str:
+        """Return the SHA-256 (hexadecimal) of a file, remembered while the file rests.
+
+        Raises
+        ------
+        ExportError
+            where the file cannot be read.
+        """
+        path = Path(path)
+        try:
+            status = path.stat()
+            stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
+            known = self._known_hash(path)
+            if known is not None and known[:3] == stamp:
+                return str(known[3])
+            sha256 = file_sha256(path)
+        except OSError as error:
+            raise ExportError(f"{path} cannot be read: {error.strerror}") from error
+        if time.time_ns() - status.st_mtime_ns > _AT_REST_NS:
+            with self._lock:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)",
+                    (self._name(path), *stamp, sha256),
+                )
+        return sha256
+
+    def _known_hash(self, path: Path) -> tuple[Any, ...] | None:
+        with self._lock:
+            return self._one(
+                "SELECT size, mtime_ns, inode, sha256 FROM hashes WHERE path = ?",
+                (self._name(path),),
+            )
+
+    def _holds(self, path: Path, sha256: str) -> bool:
+        try:
+            return self.file_hash(path) == sha256
+        except ExportError:
+            return False
+
+    def _forget(self, step: str, key: str) -> None:
+        for table in ("done", "written", "failed"):
+            self._connection.execute(f"DELETE FROM {table} WHERE step = ? AND key = ?", (step, key))
+
+    def _name(self, path: Path) -> str:
+        absolute = Path(path).absolute()
+        if absolute.is_relative_to(self._home):
+            return absolute.relative_to(self._home).as_posix()
+        resolved = absolute.resolve()
+        if resolved.is_relative_to(self._home):
+            return resolved.relative_to(self._home).as_posix()
+        return str(resolved)
+
+    def _one(self, statement: str, values: tuple[str, ...]) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
+        return row
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 (hexadecimal) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

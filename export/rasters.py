@@ -1,0 +1,306 @@
+"""The one reader and writer of rasters.
+
+In: arrays (bands, rows, cols) with their grid, band names and units; or the path of a raster.
+Out: GeoTIFFs that are whole or absent, the same bytes each time; or what a raster says of itself.
+
+GDAL ignores a creation option that it does not know. All options therefore stand in this file,
+and a test holds them against what the driver accepts.
+"""
+
+import difflib
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+
+from export.errors import RasterError
+from local_ml.files import write_whole
+
+BLOCK_PX = 256
+
+# Band-interleaved, so that one band is read without the others. ZSTD reads twice as fast as
+# DEFLATE; these tiles are read by this software far more often than by another.
+TILE_OPTIONS: Mapping[str, Any] = {
+    "driver": "GTiff",
+    "tiled": True,
+    "blockxsize": BLOCK_PX,
+    "blockysize": BLOCK_PX,
+    "interleave": "band",
+    "compress": "zstd",
+    "zstd_level": 6,
+    "bigtiff": "if_safer",
+}
+_FLOAT_PREDICTOR, _INTEGER_PREDICTOR = 3, 2
+
+# GDAL's cache of blocks is 5 % of the memory unless said otherwise, however much that is.
+_GDAL_CACHE_MB = 256
+
+
+@dataclass(frozen=True)
+class RasterInfo:
+    """What a raster says of itself.
+
+    Parameters
+    ----------
+    geobox : its grid; its CRS is None where the file has none
+    dtypes, nodata, band_names, units, scales, offsets : one entry a band. `nodata`, `band_names`
+        and `units` are None where the file says nothing
+    mask_beside : whether the file carries a mask or an alpha band beside nodata
+    tags : the file's own tags
+    """
+
+    path: Path
+    geobox: GeoBox
+    dtypes: tuple[str, ...]
+    nodata: tuple[float | None, ...]
+    band_names: tuple[str | None, ...]
+    units: tuple[str | None, ...]
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    mask_beside: bool
+    tags: Mapping[str, str]
+
+    @property
+    def count(self) -> int:
+        return len(self.dtypes)
+
+
+@contextmanager
+def open_raster(path: Path) -> Iterator[Any]:
+    """Open a raster for reading; GDAL's word on a bad file becomes a RasterError with its path."""
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_MB), rasterio.open(path) as dataset:
+            yield dataset
+    except (RasterioError, CPLE_BaseError) as error:
+        if not path.exists():
+            raise RasterError(f"{path} is not there") from error
+        raise RasterError(
+            f"{path} cannot be read as a raster ({error.__cause__ or error}). It may be "
+            "incomplete or of another kind; copy or download it again"
+        ) from error
+
+
+def read_info(path: Path) -> RasterInfo:
+    """Return what a raster says of itself, without reading its pixels.
+
+    Raises
+    ------
+    RasterError
+        where it is missing, or no raster.
+    """
+    with open_raster(path) as dataset:
+        flags = {flag for band in dataset.mask_flag_enums for flag in band}
+        return RasterInfo(
+            path=path,
+            geobox=_geobox_of(dataset),
+            dtypes=tuple(dataset.dtypes),
+            nodata=tuple(dataset.nodatavals),
+            band_names=tuple(name or None for name in dataset.descriptions),
+            units=tuple(unit or None for unit in dataset.units),
+            scales=tuple(dataset.scales),
+            offsets=tuple(dataset.offsets),
+            mask_beside=bool(flags & {MaskFlags.per_dataset, MaskFlags.alpha}),
+            tags=dict(dataset.tags()),
+        )
+
+
+def read_bands(
+    path: Path, names: Sequence[str] | None = None, band_names: Sequence[str] | None = None
+) -> tuple[dict[str, np.ndarray], GeoBox]:
+    """Read bands by name, each with its own nodata, scale and offset applied.
+
+    Parameters
+    ----------
+    names : the bands wanted; all by default
+    band_names : names of all bands of the file, where it has none of its own
+
+    Returns
+    -------
+    bands : name → (rows, cols) float32, NaN where missing
+    geobox : grid of the file
+
+    Raises
+    ------
+    RasterError
+        where bands have no name, two have the same, or one that is wanted is not there; the text
+        names the nearest.
+    """
+    with open_raster(path) as dataset:
+        present = _band_names(path, dataset, band_names)
+        bands = {}
+        for name in present if names is None else names:
+            if name not in present:
+                nearest = difflib.get_close_matches(name, present, n=1, cutoff=0.3)
+                hint = f"; the nearest is '{nearest[0]}'" if nearest else ""
+                raise RasterError(
+                    f"{path} has no band '{name}'{hint}. It has: {', '.join(present)}"
+                )
+            bands[name] = _read_band(dataset, present.index(name) + 1)
+        return bands, _geobox_of(dataset)
+
+
+def write_geotiff(
+    path: Path,
+    array: np.ndarray,
+    geobox: GeoBox,
+    nodata: float | None,
+    band_names: Sequence[str],
+    units: Sequence[str],
+    tags: Mapping[str, str],
+    categorical: Sequence[bool] | None = None,
+) -> None:
+    """Write a tile as a GeoTIFF that is whole or absent; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    array : (bands, rows, cols), of the type that the file is to have
+    geobox : its grid, with the same rows and cols
+    nodata : the value that means 'missing', NaN or None
+    band_names, units : one a band
+    tags : of the file
+    categorical : which bands hold codes of categories; none by default
+
+    Raises
+    ------
+    RasterError
+        where the parts do not fit each other, or the disk does not take the file; no file of
+        that name is then left half written.
+    """
+    count, height, width = array.shape
+    if (height, width) != tuple(geobox.shape.yx):
+        raise RasterError(f"{path}: {height} x {width} pixels for a grid of {geobox.shape.yx}")
+    categories = [False] * count if categorical is None else list(categorical)
+    if not len(band_names) == len(units) == len(categories) == count:
+        raise RasterError(f"{path}: {count} bands need as many names, units and kinds")
+    options = dict(
+        TILE_OPTIONS,
+        predictor=_FLOAT_PREDICTOR if array.dtype.kind == "f" else _INTEGER_PREDICTOR,
+        count=count,
+        height=height,
+        width=width,
+        dtype=array.dtype.name,
+        nodata=nodata,
+        crs=str(geobox.crs),
+        transform=geobox.transform,
+    )
+    with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_MB), MemoryFile() as memory:
+        with memory.open(**options) as dataset:
+            dataset.write(array)
+            dataset.descriptions = tuple(band_names)
+            dataset.units = tuple(units)
+            dataset.update_tags(**tags)
+            for band, is_category in enumerate(categories, start=1):
+                if is_category:
+                    dataset.update_tags(band, categorical="yes")
+        content = bytes(memory.getbuffer())
+    write_bytes(path, content)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a raster's bytes through ``<name>.part``; RasterError where the disk refuses them."""
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        path.with_name(path.name + ".part").unlink(missing_ok=True)
+        raise RasterError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Force a finished file to disk and give it its name."""
+    try:
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise RasterError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _geobox_of(dataset: Any) -> GeoBox:
+    crs = None if dataset.crs is None else _crs_text(dataset.crs)
+    return GeoBox(dataset.shape, dataset.transform, crs)
+
+
+def _crs_text(crs: Any) -> str:
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else str(crs.to_wkt())
+
+
+def _band_names(path: Path, dataset: Any, given: Sequence[str] | None) -> list[str]:
+    names = list(dataset.descriptions) if given is None else list(given)
+    if len(names) != dataset.count:
+        raise RasterError(f"{path} has {dataset.count} bands, but {len(names)} names are given")
+    if not all(names):
+        unnamed = [band for band, name in enumerate(names, start=1) if not name]
+        raise RasterError(
+            f"{path}: bands {unnamed} have no name, and bands are bound by name alone. Write the "
+            "covariates' names as band descriptions, or give them in order"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RasterError(f"{path}: more than one band is called {', '.join(twice)}")
+    return names
+
+
+def _read_band(dataset: Any, band: int) -> np.ndarray:
+    raw = dataset.read(band)
+    missing = missing_pixels(dataset, band, raw, None)
+    values = apply_scale(raw, dataset.scales[band - 1], dataset.offsets[band - 1])
+    values[missing] = np.nan
+    return values
+
+
+def missing_pixels(
+    dataset: Any,
+    band: int,
+    raw: np.ndarray,
+    nodata: tuple[float, ...] | None,
+    window: Any = None,
+) -> np.ndarray:
+    """Return which of the stored numbers mean 'missing', (rows, cols) bool.
+
+    Parameters
+    ----------
+    raw : as stored, (rows, cols)
+    nodata : the numbers that mean so, in place of the file's own declaration; None keeps that
+    window : where `raw` was read from
+
+    NaN and infinity always do, and so does a mask or an alpha band beside the numbers.
+    """
+    missing = np.zeros(raw.shape, bool) if raw.dtype.kind in "iu" else ~np.isfinite(raw)
+    declared = dataset.nodatavals[band - 1]
+    codes = nodata if nodata is not None else () if declared is None else (declared,)
+    for code in codes:
+        if representable(code, raw.dtype):
+            missing |= raw == np.array(code).astype(raw.dtype)
+    if {MaskFlags.per_dataset, MaskFlags.alpha} & set(dataset.mask_flag_enums[band - 1]):
+        missing |= dataset.read_masks(band, window=window) == 0
+    return missing
+
+
+def representable(number: float, dtype: "np.dtype[Any]") -> bool:
+    """Say whether a stored number of `dtype` can mean `number`; NaN needs no comparison."""
+    if math.isnan(number):
+        return False
+    if dtype.kind == "f":
+        return True
+    limits = np.iinfo(dtype)
+    return float(number).is_integer() and limits.min <= number <= limits.max
+
+
+def apply_scale(raw: np.ndarray, scale: float, offset: float) -> np.ndarray:
+    """Return stored numbers as values in their unit, float32; what overflows becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if scale == 1 and offset == 0:
+            return raw.astype(np.float32)
+        return (raw.astype(np.float64) * scale + offset).astype(np.float32)
