@@ -1,0 +1,108 @@
+"""Sites that fall into one pixel of the map become one, since they share all covariates.
+
+In: sites after depth integration, with their pixel. Out: one line a pixel (and method, and
+split), and which rows were merged.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from local_ml.sites.cells import line_numbers
+
+Array = NDArray[np.float64]
+
+_AVERAGED = (
+    "longitude", "latitude", "depth_top_m", "depth_bottom_m", "support_m", "thaw_depth_m",
+    "year", "elevation_m",
+)  # fmt: skip
+
+
+def combine(value: Array, sd: Array, correlation: float) -> tuple[float, float]:
+    """Return the mean of repeated measurements and its standard deviation.
+
+    Weighted by inverse variance where every sd is known, else the plain mean with unknown (NaN)
+    sd. The share `correlation` of each variance is common to all and does not average out. Where
+    the values scatter more than the rest explains, that is enlarged by the ratio of Birge (1932),
+    √(χ²/(n−1)), so that differences within the pixel are not lost.
+
+    Parameters
+    ----------
+    value, sd : (n,) float
+    correlation : of the errors of two rows, 0 ≤ correlation < 1
+    """
+    if np.isnan(sd).any():
+        return float(value.mean()), float("nan")
+    weight = sd**-2 / np.sum(sd**-2)
+    mean = float(weight @ value)
+    chi_square = float(np.sum((value - mean) ** 2 / ((1 - correlation) * sd**2)))
+    birge_squared = max(1.0, chi_square / max(1, len(value) - 1))
+    own = birge_squared * (1 - correlation) / np.sum(sd**-2)
+    common = correlation * (weight @ sd) ** 2
+    return mean, float(np.sqrt(own + common))
+
+
+def merge_within_pixels(
+    sites: pd.DataFrame, merge_methods: bool, correlation: float
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str], list[str]]:
+    """Average the sites of each pixel; different methods only where `merge_methods` says so.
+
+    Sites to train on and sites kept for the test are never merged. Of the other columns, positions,
+    depths, thaw depth, year and elevation are averaged; the name is that of the first row.
+
+    Returns
+    -------
+    sites : with `campaign` and `transect` as sets of names
+    merged : `row`, `site_id`, `into` (the name it goes by now), one line a row of the file
+    warnings, notes
+    """
+    key = ["row", "col", "split"] if merge_methods else ["row", "col", "split", "method"]
+    kept: list[dict[Any, Any]] = []
+    merged: list[dict[str, Any]] = []
+    pixels = 0
+    for _, block in sites.groupby(key, sort=False):
+        site: dict[Any, Any] = block.iloc[0].to_dict()
+        for name in ("campaign", "transect"):
+            site[name] = frozenset(text for text in block[name] if text)
+        if len(block) > 1:
+            pixels += 1
+            site["target"], site["target_sd"] = combine(
+                block["target"].to_numpy(float), block["target_sd"].to_numpy(float), correlation
+            )
+            site.update({name: float(block[name].mean()) for name in _AVERAGED})
+            site["n_rows"] = int(block["n_rows"].sum())
+            methods = sorted(set(block["method"]))
+            site["method"] = methods[0] if len(methods) == 1 else "other"
+            site["file_rows"] = tuple(sorted(r for rows in block["file_rows"] for r in rows))
+            merged += [
+                {"row": row, "site_id": name, "into": site["site_id"]}
+                for name, rows in zip(block["site_id"], block["file_rows"], strict=True)
+                for row in rows
+            ]
+        kept.append(site)
+    out = pd.DataFrame(kept, columns=list(sites.columns))
+    notes = []
+    if merged:
+        rows = [line["row"] for line in merged]
+        notes.append(
+            f"{len(rows)} rows fell into {pixels} pixels together with others and were averaged, "
+            f"weighted by inverse variance where all have an sd, else plainly "
+            f"({line_numbers(rows)})"
+        )
+    return out, pd.DataFrame(merged, columns=["row", "site_id", "into"]), _shared(out), notes
+
+
+def _shared(sites: pd.DataFrame) -> list[str]:
+    """Warn of pixels that hold sites which were not merged."""
+    warnings = []
+    pixels = sites.groupby(["row", "col"])
+    for column, text in (
+        ("split", "hold a site to train on and one kept for the test: the test is not independent"),
+        ("method", "hold sites of different methods, which stay apart (they share a group)"),
+    ):
+        number = int((pixels[column].nunique() > 1).sum())
+        if number:
+            warnings.append(f"{number} pixel{'s' if number > 1 else ''} {text}")
+    return warnings
