@@ -1,0 +1,131 @@
+"""Saving a trained model as plain arrays and a manifest that people can read.
+
+In: the fitted parts of a pipeline. Out: ``manifest.json`` and ``arrays.npz`` in a folder, as
+docs/model-bundle.md describes them, for `predictor` to read. No pickle, no timestamp: the same
+parts in the same environment give the same bytes.
+"""
+
+import hashlib
+import io
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from local_ml.errors import BundleError
+from local_ml.features_encoding import FeatureEncoding
+from local_ml.files import json_bytes, write_whole
+from local_ml.forest.compile import compile_forest, member_kind
+from local_ml.forest.compiled import CompiledForest
+from local_ml.fusion_rule import FusionRule
+from local_ml.predictor import ARRAYS, MANIFEST, SCHEMA_VERSION
+from local_ml.settings import TargetSettings
+
+LIBRARIES = ("numpy", "scikit-learn", "xgboost", "catboost")
+
+
+def write_bundle(
+    folder: Path,
+    *,
+    target: TargetSettings,
+    encoding: FeatureEncoding,
+    members: Mapping[str, Any],
+    rule: FusionRule,
+    samples_fingerprint: str,
+    seed: int,
+    settings: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
+) -> str:
+    """Write a model, and return its fingerprint (sha256 of the manifest).
+
+    The manifest is written last and holds the hash of the arrays, so that a writer that was
+    killed leaves a bundle that `Predictor.load` refuses, never one that merely looks whole.
+
+    Parameters
+    ----------
+    folder : where to; made if absent. Other files in it are left alone
+    target : name, unit, bounds and transform of what is predicted
+    encoding : fitted on the rows that the members were fitted on
+    members : name -> fitted regressor; the names are those of the rule
+    rule : weights, calibration and bounds
+    samples_fingerprint : of the table that the model was trained on
+    seed : of the study
+    settings : of the learning, plain values
+    extra : further plain values to keep with the model, such as its scores
+
+    Raises
+    ------
+    BundleError
+        The parts do not belong together, a member has no compiled form, or `settings` or `extra`
+        hold what JSON cannot.
+    """
+    _require_agreement(target, members, rule)
+    forests = {name: compile_forest(members[name]) for name in rule.members}
+    for name in forests:
+        columns = members[name].n_features_in_
+        if columns != len(encoding.columns):
+            raise BundleError(
+                f"{name} was fitted on {columns} columns, but the features make "
+                f"{len(encoding.columns)}: {', '.join(encoding.columns)}"
+            )
+    arrays = _npz(forests)
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "target": target.model_dump(),
+        "features": [feature.to_json() for feature in encoding.features],
+        "encoding": {"columns": encoding.columns, "medians": encoding.medians},
+        "members": [
+            {
+                "name": name,
+                "kind": member_kind(members[name]),
+                "forest": {"trees": len(forest.roots), "nodes": len(forest.feature)}
+                | forest.scalars(),
+            }
+            for name, forest in forests.items()
+        ],
+        "fusion": rule.to_json(),
+        "seed": seed,
+        "settings": dict(settings),
+        "versions": {"python": platform.python_version()}
+        | {library: version(library) for library in LIBRARIES},
+        "samples_fingerprint": samples_fingerprint,
+        "files": {ARRAYS: hashlib.sha256(arrays).hexdigest()},
+        "extra": dict(extra or {}),
+    }
+    try:
+        content = json_bytes(manifest)
+    except (TypeError, ValueError) as fault:
+        raise BundleError(
+            f"settings and extra must be plain values that JSON holds, without NaN ({fault})"
+        ) from None
+    write_whole(folder / ARRAYS, arrays)
+    write_whole(folder / MANIFEST, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _require_agreement(
+    target: TargetSettings, members: Mapping[str, Any], rule: FusionRule
+) -> None:
+    if set(members) != set(rule.members):
+        raise BundleError(
+            f"members are {', '.join(members)}, but the fusion weighs {', '.join(rule.members)}"
+        )
+    for name in ("transform", "minimum", "maximum"):
+        if getattr(target, name) != getattr(rule, name):
+            raise BundleError(
+                f"{name} is {getattr(target, name)} in the target and {getattr(rule, name)} in "
+                "the fusion; fit the fusion under the settings of the target"
+            )
+
+
+def _npz(forests: Mapping[str, CompiledForest]) -> bytes:
+    """Return all arrays as one npz, stored plainly: compressors differ, and so would the bytes."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, forest in forests.items():
+        arrays |= forest.to_arrays(f"{name}.")
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # entries are dated 1980 by numpy
+    return buffer.getvalue()
