@@ -43,8 +43,36 @@ TILE_OPTIONS: Mapping[str, Any] = {
 }
 _FLOAT_PREDICTOR, _INTEGER_PREDICTOR = 3, 2
 
+# The map is read by others: DEFLATE is in every build of GDAL, QGIS, R and ArcGIS, ZSTD is not.
+MAP_OPTIONS: Mapping[str, Any] = {
+    "driver": "COG",
+    "compress": "deflate",
+    "level": 6,
+    "predictor": "floating_point",
+    "blocksize": 512,
+    "overviews": "ignore_existing",
+    "overview_compress": "deflate",
+    "overview_predictor": "floating_point",
+    "overview_resampling": "average",
+    "sparse_ok": True,
+    "bigtiff": "if_safer",
+}
+
+# What the map is made from: read once, at the place of the map, blocks that are empty left out.
+SCRATCH_OPTIONS: Mapping[str, Any] = {
+    "driver": "GTiff",
+    "tiled": True,
+    "blockxsize": 512,
+    "blockysize": 512,
+    "compress": "zstd",
+    "zstd_level": 1,
+    "predictor": _FLOAT_PREDICTOR,
+    "sparse_ok": True,
+    "bigtiff": "if_safer",
+}
+
 # GDAL's cache of blocks is 5 % of the memory unless said otherwise, however much that is.
-_GDAL_CACHE_MB = 256
+GDAL_CACHE_MB = 256
 
 
 @dataclass(frozen=True)
@@ -80,7 +108,7 @@ class RasterInfo:
 def open_raster(path: Path) -> Iterator[Any]:
     """Open a raster for reading; GDAL's word on a bad file becomes a RasterError with its path."""
     try:
-        with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_MB), rasterio.open(path) as dataset:
+        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), rasterio.open(path) as dataset:
             yield dataset
     except (RasterioError, CPLE_BaseError) as error:
         if not path.exists():
@@ -194,7 +222,7 @@ def write_geotiff(
         crs=str(geobox.crs),
         transform=geobox.transform,
     )
-    with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_MB), MemoryFile() as memory:
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), MemoryFile() as memory:
         with memory.open(**options) as dataset:
             dataset.write(array)
             dataset.descriptions = tuple(band_names)

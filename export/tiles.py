@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from export.covariate_source import CovariateSource
+from export.covariate_source import CovariateSource, coinciding_origin
 from export.errors import ExportError, RasterError, StudyError, TileError
 from export.fingerprints import fingerprint
 from export.journal import Journal
@@ -118,7 +118,9 @@ def write_covariate_tiles(
         return _Outcome(tile, file, skipped=False, reason=None)
 
     files: dict[str, Path] = {}
-    written, skipped, failed = [], [], {}
+    failed: dict[str, str] = {}
+    written: list[str] = []
+    skipped: list[str] = []
     with progress.task("covariate tiles", len(tiles)) as task:
         for tile, file, was_done, reason in in_order(make, tiles, workers):
             if reason is not None:
@@ -196,9 +198,7 @@ def geobox_of_tiles(files: Sequence[Path]) -> GeoBox:
 
 
 def tile_origin(box: GeoBox, grid: GeoBox, path: Path, grid_name: str) -> tuple[int, int]:
-    """Return row and col of a tile's first pixel in `grid`; TileError where it does not lie on it."""
-    from export.covariate_source import coinciding_origin
-
+    """Return row and col of a tile's first pixel in `grid`; TileError where it lies off it."""
     origin = coinciding_origin(box, grid)
     if origin is None:
         raise TileError(
