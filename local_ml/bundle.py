@@ -123,7 +123,7 @@ def _require_agreement(
 
 def _npz(forests: Mapping[str, CompiledForest]) -> bytes:
     """Return all arrays as one npz, stored plainly: compressors differ, and so would the bytes."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for name, forest in forests.items():
         arrays |= forest.to_arrays(f"{name}.")
     buffer = io.BytesIO()

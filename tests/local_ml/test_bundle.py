@@ -117,6 +117,7 @@ def test_a_writer_killed_on_its_way_leaves_no_model(model, tmp_path, monkeypatch
         calls.clear()
         with pytest.raises(KeyboardInterrupt):
             model.write(folder, members=members)
+    assert not (tmp_path / "new" / "manifest.json").exists()
     with pytest.raises(BundleError):
         Predictor.load(tmp_path / "new")
     if killed_at == 1:

@@ -82,8 +82,8 @@ def test_shrunken_predictions_have_a_slope_above_one():
 
 def test_what_a_constant_does_not_define_is_nan():
     """R² of a constant as 0, as 1, or as minus infinity from the rounding of its mean."""
-    constant = np.full(7, 0.1)
-    spread = np.linspace(0, 1, 7)
+    constant = np.full(5, 0.1)  # whose mean, five times a fifth of 0.1, is not 0.1
+    spread = np.linspace(0, 1, 5)
     assert np.isnan(metrics.r2(constant, spread))
     assert np.isnan(metrics.slope_observed_on_predicted(spread, constant))
     assert np.isnan(metrics.concordance(constant, constant))
@@ -119,6 +119,17 @@ def test_a_fifth_holds_a_fifth_of_the_weight():
     values = np.arange(6.0)
     fifths = metrics.bias_by_fifths(values, values, by="prediction", weight=[4, 4, 4, 4, 2, 2])
     assert [fifth["n"] for fifth in fifths] == [1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("pairs", [7, 12, 22, 37])
+def test_ties_on_the_edge_of_a_fifth_go_by_exact_arithmetic(pairs):
+    """The rounding of a sum of weights deciding in which fifth a value falls."""
+    # One row, then pairs of equal rows: pair i has its middle at (2 i + 2) / (2 pairs + 1).
+    values = np.concatenate([[-1], np.repeat(np.arange(pairs), 2)]).astype(float)
+    expected = np.bincount([0] + [5 * (2 * i + 2) // (2 * pairs + 1) for i in range(pairs)])
+    expected = 2 * expected - np.eye(5, dtype=int)[0]
+    fifths = metrics.bias_by_fifths(values, values, by="prediction")
+    assert [fifth["n"] for fifth in fifths] == expected.tolist()
 
 
 @given(
