@@ -101,10 +101,10 @@ def _turns(trees: list[Any]) -> Turns:
     return Turns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _turns_of_tree(
+@numba.njit(nogil=True, cache=True)
+def _turns_of_tree(  # type: ignore[no-untyped-def]
     left, right, split_feature, split_threshold, split_missing, cover, value, deepest
-):  # type: ignore[no-untyped-def]
+):
     n = len(left)
     turns = Turns(
         np.zeros(n, np.int64),
@@ -150,7 +150,7 @@ def _turns_of_tree(
     return turns
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def _accumulate(turns, X, position, weight, values):  # type: ignore[no-untyped-def]
     n_rows, n_quadrature, n_nodes = len(X), len(position), len(turns.depth)
     deepest = turns.depth.max()
@@ -192,7 +192,7 @@ def _accumulate(turns, X, position, weight, values):  # type: ignore[no-untyped-
                         below[level - 1, q, row] += below[level, q, row]
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def _go_down(turns, X, start, block, position, node, takes, inverse, product):  # type: ignore[no-untyped-def]
     """Follow the turn into `node`; its factor takes the place of the earlier one's."""
     depth, above, share = turns.depth[node], turns.earlier[node], turns.share[node]
@@ -211,7 +211,7 @@ def _go_down(turns, X, start, block, position, node, takes, inverse, product):  
             inverse[depth, q, row] = inverse_with if takes[depth, row] > 0 else inverse_without
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def _integrate(term, weight, below, inverse, takes, level, turn, share):  # type: ignore[no-untyped-def]
     """(o − z) · integral of the leaves below `level` without the factor of the turn at `turn`."""
     for row in range(BLOCK):

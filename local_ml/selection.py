@@ -1,0 +1,308 @@
+"""Elimination of features by SHAP values on held-out rows, with probes of noise (SHAP-RFE).
+
+In: training rows alone, and their target on the transformed scale. Out: the features kept, the
+reason why each other one was dropped, and the error at every step, on the transformed scale.
+
+The score of a selection never comes from here: the folds that choose a set flatter it. The
+nested folds of `validation` repeat all of this on their own training rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, sqrt
+
+import numpy as np
+import pandas as pd
+
+from local_ml.errors import TrainingError
+from local_ml.features import Feature
+from local_ml.features_encoding import FeatureEncoding
+from local_ml.folds import Split, splitter
+from local_ml.importance import mean_absolute_shap
+from local_ml.learners import make_light_member
+from local_ml.randomness import seed_for, stream
+from local_ml.samples import SampleTable
+from local_ml.settings import EnsembleSettings, SelectionSettings
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A candidate that was not kept, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """The error of one set of features.
+
+    `rmse` pools the rows held out in the inner folds, on the transformed scale, for the plain
+    mean of the members; `standard_error` comes from the spread of its square over the folds.
+    """
+
+    features: tuple[str, ...]
+    rmse: float
+    standard_error: float
+
+    @property
+    def n(self) -> int:
+        return len(self.features)
+
+
+@dataclass(frozen=True)
+class SelectionResult:
+    """What the elimination did.
+
+    Parameters
+    ----------
+    candidates : all names, in the order of the table
+    chosen : the names kept, in that order
+    dropped : every other candidate with its reason
+    path : the steps, from the most features to the fewest
+    importance : share of the mean |SHAP| of each feature kept, averaged over members and folds
+    rmse : held-out error of the set kept, on the transformed scale
+    note : what the user should know; empty where nothing is odd
+    """
+
+    candidates: tuple[str, ...]
+    chosen: tuple[str, ...]
+    dropped: tuple[Dropped, ...]
+    path: tuple[PathStep, ...]
+    importance: dict[str, float]
+    rmse: float
+    note: str
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One set of features, fitted and held out in all inner folds."""
+
+    step: PathStep
+    importance: dict[str, float]
+    probes: tuple[float, ...]
+
+    def ascending(self) -> list[str]:
+        """Names from the least important on; of equals, the one of lower priority first."""
+        priority = list(self.importance)
+        return sorted(priority, key=lambda name: (self.importance[name], -priority.index(name)))
+
+
+def select_features(
+    table: SampleTable,
+    response: np.ndarray,
+    selection: SelectionSettings,
+    ensemble: EnsembleSettings,
+    seed: int,
+) -> SelectionResult:
+    """Choose the features to keep.
+
+    1. Constant candidates and those missing too often are dropped; of candidates that correlate
+       too closely the first in the table stays, since they would share out the SHAP values
+       between them and fall together.
+    2. Candidates ranked below the median of the probes, columns of noise, are dropped.
+    3. Of those left, each step drops the share with the least mean |SHAP| on held-out rows,
+       normalised within each member and averaged over members and grouped folds.
+    4. The smallest set whose error lies within one standard error of the least is chosen
+       (Breiman, Friedman, Olshen and Stone 1984, Classification and Regression Trees, 3.4.3),
+       and held against the probes once more.
+
+    Parameters
+    ----------
+    table : training rows
+    response : (n,) target on the transformed scale
+    selection, ensemble : settings
+    seed : of the study
+
+    Raises
+    ------
+    TrainingError
+        No candidate is left after the first step, or there are too few rows or groups.
+    """
+    if not selection.enabled:
+        names = table.names
+        dropped: dict[str, str] = {}
+    else:
+        dropped = _unusable(table, selection.maximum_missing)
+        dropped |= _clustered(table, [n for n in table.names if n not in dropped], selection)
+        names = tuple(name for name in table.names if name not in dropped)
+    if not names:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in dropped.items())
+        raise TrainingError(f"no covariate can be learned from ({reasons})")
+    work = _Elimination(table, response, selection, ensemble, seed)
+    if not selection.enabled:
+        only = work.round(names)
+        return _result(table, only, [only], dropped, "selection is switched off")
+
+    notes = []
+    names, weak = work.against_probes(names)
+    dropped |= dict.fromkeys(weak, "ranked below the probes of noise among all candidates")
+    path = [work.round(names)]
+    while path[-1].step.n > selection.minimum_features:
+        last = path[-1]
+        n_drop = ceil(selection.drop_share * last.step.n)
+        n_drop = min(n_drop, last.step.n - selection.minimum_features)
+        out = set(last.ascending()[:n_drop])
+        path.append(work.round(tuple(name for name in last.step.features if name not in out)))
+    best = within_one_standard_error([entry.step for entry in path])
+    chosen = path[best]
+    for name in names:
+        if name not in chosen.step.features:
+            dropped[name] = "eliminated: the error without it is within one standard error"
+    kept, weak = work.against_probes(chosen.step.features)
+    if weak:
+        dropped |= dict.fromkeys(weak, "ranked below the probes of noise among those chosen")
+        chosen = work.round(kept)
+        path.append(chosen)
+    if work.nothing_beats_probes(kept):
+        notes.append(
+            f"no more than noise: the {len(kept)} best candidates are kept although "
+            "not all of them rank above the probes"
+        )
+    return _result(table, chosen, path, dropped, "; ".join(notes))
+
+
+def within_one_standard_error(path: Sequence[PathStep]) -> int:
+    """Return the position of the smallest set whose error is within one SE of the least."""
+    least = min(path, key=lambda step: step.rmse)
+    limit = least.rmse + least.standard_error
+    good = [position for position, step in enumerate(path) if step.rmse <= limit]
+    return min(good, key=lambda position: (path[position].n, path[position].rmse))
+
+
+class _Elimination:
+    """The rows, folds and settings that all rounds of one elimination share."""
+
+    def __init__(
+        self,
+        table: SampleTable,
+        response: np.ndarray,
+        selection: SelectionSettings,
+        ensemble: EnsembleSettings,
+        seed: int,
+    ) -> None:
+        self.table = table
+        self.response = response
+        self.selection = selection
+        self.ensemble = ensemble
+        self.seed = seed
+        self.folds: list[Split] = splitter(
+            "grouped",
+            table.group,
+            selection.folds,
+            seed_for(seed, "selection folds"),
+            "selection.folds",
+        )
+        noise = stream(seed, "selection probes").normal(size=(table.n, selection.probes))
+        self.noise = noise.astype(np.float32)
+        self.probed: dict[tuple[str, ...], _Round] = {}
+
+    def round(self, names: tuple[str, ...], probes: bool = False) -> _Round:
+        """Fit and hold out one set of features in every fold."""
+        part = self.table.with_features(names)
+        features = [_native(feature) for feature in part.features]
+        n_probes = self.selection.probes if probes else 0
+        total = np.zeros(len(names) + n_probes)
+        squared = np.zeros(len(self.folds))
+        for fold, (train, test) in enumerate(self.folds):
+            encoding = FeatureEncoding.fit(features, part.values[train])
+            X = np.hstack([encoding.encode(part.values), self.noise[:, :n_probes]])
+            column_feature = [*encoding.column_feature(), *range(len(names), len(total))]
+            fused = np.zeros(len(test))
+            for name in self.selection.members:
+                member = make_light_member(
+                    name, self.selection, self.ensemble, seed_for(self.seed, "light", name, fold)
+                )
+                member.fit(X[train], self.response[train])
+                fused += member.predict(X[test]) / len(self.selection.members)
+                share = mean_absolute_shap(name, member, X[test], column_feature)
+                total += share / max(share.sum(), np.finfo(float).tiny)
+            squared[fold] = np.mean((self.response[test] - fused) ** 2)
+        sizes = np.array([len(test) for _, test in self.folds])
+        rmse = sqrt(float(squared @ sizes / sizes.sum()))
+        spread = float(squared.std(ddof=1)) / sqrt(len(squared))
+        step = PathStep(names, rmse, spread / (2 * rmse) if rmse > 0 else 0.0)
+        total /= max(total.sum(), np.finfo(float).tiny)
+        importance = dict(zip(names, total[: len(names)].tolist(), strict=True))
+        return _Round(step, importance, tuple(total[len(names) :].tolist()))
+
+    def against_probes(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+        """Return the names that rank above the probes' median, and those that don't.
+
+        The best `minimum_features` stay in any case.
+        """
+        if not self.selection.probes:
+            return names, []
+        ranked = self._probed(names)
+        bar = float(np.median(ranked.probes))
+        best = ranked.ascending()[-self.selection.minimum_features :]
+        kept = tuple(name for name in names if ranked.importance[name] >= bar or name in best)
+        return kept, [name for name in names if name not in kept]
+
+    def nothing_beats_probes(self, names: tuple[str, ...]) -> bool:
+        """Tell whether a feature is kept just because some must be."""
+        if not self.selection.probes:
+            return False
+        ranked = self._probed(names)
+        return min(ranked.importance.values()) < float(np.median(ranked.probes))
+
+    def _probed(self, names: tuple[str, ...]) -> _Round:
+        if names not in self.probed:
+            self.probed[names] = self.round(names, probes=True)
+        return self.probed[names]
+
+
+def _native(feature: Feature) -> Feature:
+    # While sets are compared, all must be scored on the same rows: a missing value is left to
+    # the trees, also where it will cost the row its prediction.
+    return replace(feature, missing="native") if feature.missing == "nodata" else feature
+
+
+def _unusable(table: SampleTable, maximum_missing: float) -> dict[str, str]:
+    dropped = {}
+    for name, column in zip(table.names, table.values.T, strict=True):
+        present = column[np.isfinite(column)]
+        missing = 1 - len(present) / table.n
+        if not present.size:
+            dropped[name] = "missing at every site"
+        elif missing > maximum_missing:
+            dropped[name] = f"missing at {missing:.0%} of the sites"
+        elif present.min() == present.max():
+            dropped[name] = f"constant ({present[0]:g} at every site)"
+    return dropped
+
+
+def _clustered(
+    table: SampleTable, names: Sequence[str], selection: SelectionSettings
+) -> dict[str, str]:
+    """Candidates for which an earlier one of the table stands; codes have no order to compare."""
+    ordered = [f.name for f in table.features if f.name in names and not f.categorical]
+    frame = pd.DataFrame(table.with_features(ordered).values, columns=ordered)
+    rho = frame.corr(method="spearman").abs().to_numpy()
+    dropped: dict[str, str] = {}
+    standing: list[int] = []
+    for position, name in enumerate(ordered):
+        near = [other for other in standing if rho[position, other] > selection.correlation]
+        if near:
+            closest = max(near, key=lambda other: rho[position, other])
+            dropped[name] = (
+                f"correlates with {ordered[closest]}, which stands for both "
+                f"(|Spearman's rho| = {rho[position, closest]:.3f})"
+            )
+        else:
+            standing.append(position)
+    return dropped
+
+
+def _result(
+    table: SampleTable, chosen: _Round, path: list[_Round], dropped: dict[str, str], note: str
+) -> SelectionResult:
+    return SelectionResult(
+        candidates=table.names,
+        chosen=chosen.step.features,
+        dropped=tuple(Dropped(name, dropped[name]) for name in table.names if name in dropped),
+        path=tuple(entry.step for entry in path),
+        importance=chosen.importance,
+        rmse=chosen.step.rmse,
+        note=note,
+    )

@@ -1,0 +1,163 @@
+"""Training as a whole: fit the final model, score it honestly, write the folder ``model``.
+
+In: the sample table and settings. Out: the bundle (manifest and arrays) and, beside it,
+``validation.json``, ``out_of_fold.csv``, ``selection.json`` and ``importance.csv``.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from local_ml.bundle import write_bundle
+from local_ml.files import json_bytes, write_whole
+from local_ml.pipeline import FittedPipeline, MoisturePipeline
+from local_ml.samples import SampleTable
+from local_ml.settings import LearningSettings
+from local_ml.validation import (
+    FoldCache,
+    ProgressCallback,
+    ValidationResult,
+    training_rows,
+    validate,
+)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The fitted model, its scores, and the files written."""
+
+    fitted: FittedPipeline
+    validation: ValidationResult
+    files: tuple[Path, ...]
+
+
+def train(
+    table: SampleTable,
+    settings: LearningSettings,
+    folder: Path,
+    cache: FoldCache | None = None,
+    progress: ProgressCallback | None = None,
+) -> TrainingResult:
+    """Fit on all sites of split ``train``, validate, and write everything into `folder`.
+
+    Parameters
+    ----------
+    table : all sites, those of split ``test`` too
+    settings : target, selection, members, fusion, validation
+    folder : the bundle's; made if absent
+    cache, progress : as for `validation.validate`
+
+    Raises
+    ------
+    TrainingError
+        The samples do not suffice for what the settings ask.
+    """
+    learned = table.rows(training_rows(table))
+    fitted = MoisturePipeline(settings).fit(learned, explain=True)
+    validation = validate(table, settings, final=fitted, cache=cache, progress=progress)
+    folder = Path(folder)
+    documents = {
+        "validation.json": json_bytes(validation.to_json()),
+        "selection.json": json_bytes(selection_document(fitted, validation)),
+        "out_of_fold.csv": _csv(out_of_fold_frame(table, validation)),
+        "importance.csv": _csv(importance_frame(fitted)),
+    }
+    for name, content in documents.items():
+        write_whole(folder / name, content)
+    write_bundle(
+        folder,
+        target=settings.target,
+        encoding=fitted.encoding,
+        members=fitted.members,
+        rule=fitted.rule,
+        samples_fingerprint=table.fingerprint,
+        seed=settings.seed,
+        settings=settings.model_dump(mode="json"),
+        extra={
+            "rows_used": len(fitted.used_rows),
+            "rows_left_out": learned.n - len(fitted.used_rows),
+        },
+    )
+    names = [*documents, "manifest.json", "arrays.npz"]
+    return TrainingResult(fitted, validation, tuple(folder / name for name in names))
+
+
+def selection_document(fitted: FittedPipeline, validation: ValidationResult) -> dict[str, Any]:
+    """Return the content of ``selection.json``; errors on the transformed scale."""
+    selection = fitted.selection
+    return {
+        "schema_version": 1,
+        "candidates": list(selection.candidates),
+        "dropped": [asdict(dropped) for dropped in selection.dropped],
+        "path": [
+            {
+                "n": step.n,
+                "rmse": step.rmse,
+                "standard_error": step.standard_error,
+                "features": list(step.features),
+            }
+            for step in selection.path
+        ],
+        "chosen": list(selection.chosen),
+        "note": selection.note,
+        "frequency": validation.frequency(),
+    }
+
+
+def importance_frame(fitted: FittedPipeline) -> pd.DataFrame:
+    """Return mean |SHAP| of the calibrated prediction on held-out rows, the largest first.
+
+    SHAP values of a weighted sum are the weighted sum of SHAP values, so these are the
+    attributions of the fused prediction itself, times the calibration's slope.
+    """
+    shap = fitted.out_of_fold.shap
+    if shap is None:
+        raise ValueError("the pipeline was fitted without explain=True")
+    fused = (shap * np.array(fitted.rule.weights)).sum(axis=2) * fitted.rule.slope
+    mean = np.abs(fused).mean(axis=0)
+    total = mean.sum()
+    features = fitted.encoding.features
+    frame = pd.DataFrame(
+        {
+            "feature": [feature.name for feature in features],
+            "unit": [feature.unit for feature in features],
+            "group": [feature.group for feature in features],
+            "mean_absolute_shap": mean,
+            "share": mean / total if total > 0 else mean,
+        }
+    )
+    return frame.sort_values(
+        ["mean_absolute_shap", "feature"], ascending=[False, True], ignore_index=True
+    )
+
+
+def out_of_fold_frame(table: SampleTable, validation: ValidationResult) -> pd.DataFrame:
+    """Return one row a site and design: what was observed and what was predicted unseen."""
+    held_out = list(validation.designs.values())
+    if validation.test is not None:
+        held_out.append(validation.test)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "design": part.design,
+                    "fold": part.fold,
+                    "site_id": table.site_id[part.rows],
+                    "method": table.method[part.rows],
+                    "group": table.group[part.rows],
+                    "observed": part.observed,
+                    "predicted": part.predicted,
+                }
+            )
+            for part in held_out
+        ],
+        ignore_index=True,
+    )
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    text: str = frame.to_csv(index=False, lineterminator="\n")
+    return text.encode()

@@ -1,0 +1,355 @@
+"""The honest score: the whole pipeline refitted in every outer fold, scored on the rows left out.
+
+In: the sample table and settings. Out: for each design of folds the pooled predictions of held-out
+sites and their scores, in the target's unit; beside them a plain random forest on the same folds.
+Outer training rows alone enter anything that is fitted. Sites whose split is ``test`` enter
+nothing at all but their own score.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed, parallel_config
+
+from local_ml.errors import TrainingError
+from local_ml.folds import Split, splitter
+from local_ml.metrics import bias_by_fifths, scores
+from local_ml.pipeline import FittedPipeline, MoisturePipeline
+from local_ml.randomness import seed_for
+from local_ml.samples import SampleTable
+from local_ml.settings import LearningSettings
+from local_ml.target_transform import TargetTransform
+
+# Raise it when a change of the code changes what a fold gives: kept folds are then refitted.
+FOLD_VERSION = 1
+LIBRARIES = ("numpy", "scikit-learn", "xgboost", "catboost")
+BASELINE_TREES = 500
+
+ProgressCallback = Callable[[str, int, int], None]
+"""Called with what was done, how many folds are done and how many there are."""
+
+
+class FoldCache(Protocol):
+    """Keeps what finished folds gave, plain values by key, so that validation resumes."""
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return what was put under the key, or None."""
+
+    def put(self, key: str, fold: dict[str, Any]) -> None:
+        """Keep a document of plain values (JSON) under the key."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Sites held out under one design, all folds pooled; NaN where no prediction could be given.
+
+    Parameters
+    ----------
+    design : ``random``, ``grouped``, or ``test`` for the sites set aside
+    fold : (n,) int
+    rows : (n,) positions in the table
+    observed, predicted, baseline : (n,) target's unit; `baseline` is the plain random forest
+    transformed : (n,) calibrated prediction on the transformed scale
+    selected : the features kept, fold by fold
+    """
+
+    design: str
+    fold: np.ndarray
+    rows: np.ndarray
+    observed: np.ndarray
+    predicted: np.ndarray
+    transformed: np.ndarray
+    baseline: np.ndarray
+    selected: tuple[tuple[str, ...], ...]
+
+    @property
+    def scored(self) -> np.ndarray:
+        """(n,) bool: the sites that got a prediction."""
+        scored: np.ndarray = np.isfinite(self.predicted)
+        return scored
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """The designs side by side, and the test sites where the table has any."""
+
+    designs: dict[str, HeldOut]
+    test: HeldOut | None
+    transform: TargetTransform
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``validation.json``."""
+        return {
+            "schema_version": 1,
+            "designs": {name: self.report(held_out) for name, held_out in self.designs.items()},
+            "test": None if self.test is None else self.report(self.test),
+        }
+
+    def report(self, held_out: HeldOut) -> dict[str, Any]:
+        """Return the scores of one design; of its baseline on the same sites too."""
+        scored = held_out.scored
+        observed, predicted = held_out.observed[scored], held_out.predicted[scored]
+        on_transformed = None
+        if self.transform.kind != "none" and scored.any():
+            forward = self.transform.forward(observed)
+            on_transformed = _plain(scores(forward, held_out.transformed[scored]))
+        report: dict[str, Any] = {
+            "n": int(scored.sum()),
+            "folds": len(held_out.selected),
+            "no_prediction": int((~scored).sum()),
+            "selected": [list(names) for names in held_out.selected],
+            "transformed_scores": on_transformed,
+        }
+        if not scored.any():
+            nothing: dict[str, Any] = dict.fromkeys(("scores", "baseline"))
+            return report | nothing | _fifths(observed, predicted)
+        return (
+            report
+            | {
+                "scores": _plain(scores(observed, predicted)),
+                "baseline": {
+                    "name": f"random forest of {BASELINE_TREES} trees, all candidates, no tuning",
+                    "scores": _plain(scores(observed, held_out.baseline[scored])),
+                },
+            }
+            | _fifths(observed, predicted)
+        )
+
+    def frequency(self) -> dict[str, dict[str, float]]:
+        """Return for each design the share of folds that kept each feature."""
+        return {
+            name: {
+                feature: count / len(held_out.selected)
+                for feature, count in sorted(
+                    Counter(f for names in held_out.selected for f in names).items()
+                )
+            }
+            for name, held_out in self.designs.items()
+        }
+
+
+@dataclass(frozen=True)
+class _Job:
+    design: str
+    fold: int
+    split: Split
+    key: str
+
+
+def validate(
+    table: SampleTable,
+    settings: LearningSettings,
+    final: FittedPipeline | None = None,
+    cache: FoldCache | None = None,
+    progress: ProgressCallback | None = None,
+) -> ValidationResult:
+    """Score the pipeline under each design of outer folds, and on the test sites.
+
+    Folds run in processes of one thread each; the result does not depend on their number.
+
+    Parameters
+    ----------
+    table : all sites; those of split ``train`` are divided into folds
+    settings : of the pipeline and of the validation
+    final : the pipeline fitted on all training sites, which scores the test sites; fitted here
+        where there are test sites and it is not given
+    cache : of finished folds, keyed by table, settings, design, fold and library versions
+    progress : called after each fold
+
+    Raises
+    ------
+    TrainingError
+        Too few sites or groups for the folds, or no site of split ``train``.
+    """
+    train = training_rows(table)
+    jobs = list(_jobs(table, train, settings))
+    done: dict[str, dict[str, Any]] = {}
+    for job in jobs:
+        kept = None if cache is None else cache.get(job.key)
+        if kept is not None:
+            done[job.key] = kept
+            _tell(progress, f"{job.design} fold {job.fold + 1} (kept)", len(done), len(jobs))
+    left = [job for job in jobs if job.key not in done]
+    for key, fold in _run(table, settings, left):
+        done[key] = fold
+        if cache is not None:
+            cache.put(key, fold)
+        _tell(progress, f"{fold['design']} fold {fold['fold'] + 1}", len(done), len(jobs))
+    designs: dict[str, HeldOut] = {
+        design: _pooled(
+            table, design, [(job, done[job.key]) for job in jobs if job.design == design]
+        )
+        for design in settings.validation.designs
+    }
+    return ValidationResult(
+        designs=designs,
+        test=_on_test_sites(table, train, settings, final),
+        transform=TargetTransform(settings.target.transform),
+    )
+
+
+def training_rows(table: SampleTable) -> np.ndarray:
+    """Return the positions of the sites that may be learned from."""
+    rows = np.flatnonzero(table.split == "train")
+    if not rows.size:
+        raise TrainingError("no site has split 'train', so there is nothing to learn from")
+    return rows
+
+
+def _jobs(table: SampleTable, train: np.ndarray, settings: LearningSettings) -> Iterator[_Job]:
+    for design in settings.validation.designs:
+        folds = splitter(
+            design,
+            table.group[train],
+            settings.validation.folds,
+            seed_for(settings.seed, "outer folds", design),
+            "validation.folds",
+        )
+        for number, (inner, held_out) in enumerate(folds):
+            split = train[inner], train[held_out]
+            yield _Job(design, number, split, _key(table, settings, design, number, split))
+
+
+def _key(
+    table: SampleTable, settings: LearningSettings, design: str, fold: int, split: Split
+) -> str:
+    document = {
+        "fold_version": FOLD_VERSION,
+        "table": table.fingerprint,
+        # What only says which folds there are, or who works on them, changes no fold.
+        "settings": settings.model_dump(mode="json", exclude={"validation"}),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "design": design,
+        "fold": fold,
+        "rows": [rows.tolist() for rows in split],
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _run(
+    table: SampleTable, settings: LearningSettings, jobs: list[_Job]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield folds as they finish, each with its key."""
+    workers = min(settings.validation.workers or cpu_count(), max(len(jobs), 1))
+    if workers == 1:
+        for job in jobs:
+            yield job.key, fit_and_predict(table, settings, job.design, job.fold, job.split)
+        return
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        finished = Parallel(n_jobs=workers, return_as="generator_unordered")(
+            delayed(_keyed)(job.key, table, settings, job.design, job.fold, job.split)
+            for job in jobs
+        )
+        yield from finished
+
+
+def _keyed(key: str, *arguments: Any) -> tuple[str, dict[str, Any]]:
+    return key, fit_and_predict(*arguments)
+
+
+def fit_and_predict(
+    table: SampleTable, settings: LearningSettings, design: str, fold: int, split: Split
+) -> dict[str, Any]:
+    """Fit the pipeline on the training rows of a fold and predict the rows held out.
+
+    Returns
+    -------
+    fold : plain values: design, fold, selected, and for each row held out predicted, transformed
+        and baseline, None where no prediction could be given
+    """
+    inside, outside = table.rows(split[0]), table.rows(split[1])
+    fitted = MoisturePipeline(settings).fit(inside)
+    return {
+        "design": design,
+        "fold": fold,
+        "selected": list(fitted.selection.chosen),
+        "predicted": _listed(fitted.predict(outside)),
+        "transformed": _listed(fitted.predict_transformed(outside)),
+        "baseline": _listed(_plain_forest(inside, outside, settings.seed)),
+    }
+
+
+def _plain_forest(inside: SampleTable, outside: SampleTable, seed: int) -> np.ndarray:
+    """Predict by what anyone would try first, to show what the rest of the machinery gains."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    forest = RandomForestRegressor(
+        BASELINE_TREES, n_jobs=1, random_state=seed_for(seed, "baseline")
+    )
+    predicted: np.ndarray = forest.fit(inside.values, inside.target).predict(outside.values)
+    return predicted
+
+
+def _on_test_sites(
+    table: SampleTable,
+    train: np.ndarray,
+    settings: LearningSettings,
+    final: FittedPipeline | None,
+) -> HeldOut | None:
+    rows = np.flatnonzero(table.split == "test")
+    if not rows.size:
+        return None
+    inside, outside = table.rows(train), table.rows(rows)
+    fitted = final or MoisturePipeline(settings).fit(inside)
+    return HeldOut(
+        design="test",
+        fold=np.zeros(len(rows), dtype=int),
+        rows=rows,
+        observed=outside.target,
+        predicted=fitted.predict(outside),
+        transformed=fitted.predict_transformed(outside),
+        baseline=_plain_forest(inside, outside, settings.seed),
+        selected=(fitted.selection.chosen,),
+    )
+
+
+def _pooled(table: SampleTable, design: str, folds: list[tuple[_Job, dict[str, Any]]]) -> HeldOut:
+    rows = np.concatenate([job.split[1] for job, _ in folds])
+
+    def column(name: str) -> np.ndarray:
+        return np.array([value for _, fold in folds for value in fold[name]], dtype=np.float64)
+
+    return HeldOut(
+        design=design,
+        fold=np.concatenate([np.full(len(job.split[1]), job.fold) for job, _ in folds]),
+        rows=rows,
+        observed=table.target[rows],
+        predicted=column("predicted"),
+        transformed=column("transformed"),
+        baseline=column("baseline"),
+        selected=tuple(tuple(fold["selected"]) for _, fold in folds),
+    )
+
+
+def _listed(values: np.ndarray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _fifths(observed: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+    if not len(observed):
+        return {"bias_by_fifth_of_prediction": [], "bias_by_fifth_of_observation": []}
+    return {
+        f"bias_by_fifth_of_{by}": [
+            _plain(fifth) for fifth in bias_by_fifths(observed, predicted, by)
+        ]
+        for by in ("prediction", "observation")
+    }
+
+
+def _plain(numbers: Any) -> dict[str, Any]:
+    """Return a mapping whose undefined scores are None, since JSON knows no NaN."""
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value
+        for name, value in numbers.items()
+    }
+
+
+def _tell(progress: ProgressCallback | None, what: str, done: int, total: int) -> None:
+    if progress is not None:
+        progress(what, done, total)
