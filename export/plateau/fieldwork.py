@@ -86,13 +86,6 @@ def velocity_m_ns(vwc: np.ndarray, porosity: np.ndarray) -> np.ndarray:
     return np.asarray(_LIGHT_M_NS / np.sqrt(mixed ** (1.0 / _EXPONENT)))
 
 
-def _vwc_of(velocity: float, porosity: float) -> float:
-    """Return what CRIM makes of a velocity; the crew repeats readings that make no sense."""
-    mixed = (_LIGHT_M_NS / velocity) ** (2 * _EXPONENT)
-    dry = (1.0 - porosity) * _SOLID**_EXPONENT + porosity * _AIR**_EXPONENT
-    return float((mixed - dry) / (_WATER**_EXPONENT - _AIR**_EXPONENT))
-
-
 def plan_visits(plateau: Plateau, n_sites: int) -> list[Visit]:
     """Choose distinct pixels: clusters of pits along a road and at camps, lines of radar points.
 
@@ -197,12 +190,16 @@ def _measure(
 
 
 def _reading(vwc: float, porosity: float, generator: np.random.Generator) -> tuple[float, float]:
-    """Return velocity and stated porosity, with their errors, such that 0 < water < pores."""
+    """Return velocity and stated porosity with their errors; what makes no sense is repeated.
+
+    A velocity that no water content between 0 and the stated porosity explains makes none.
+    """
     exact = float(velocity_m_ns(np.array(vwc), np.array(porosity)))
     for _ in range(1000):
         velocity = round(exact * (1.0 + VELOCITY_SD_SHARE * generator.normal()), 4)
         stated = round(porosity + POROSITY_SD * generator.normal(), 3)
-        if 0.005 < _vwc_of(velocity, stated) < stated:
+        fastest, slowest = velocity_m_ns(np.array([0.005, stated]), np.array([stated, stated]))
+        if slowest < velocity < fastest:
             return velocity, stated
     raise ValueError(f"no reading of {vwc:.3f} m3 m-3 fits a porosity of {porosity:.3f}")
 
