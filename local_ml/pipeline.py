@@ -61,7 +61,7 @@ class FittedPipeline:
         return np.where(valid, value, np.nan)
 
     def predict_transformed(self, table: SampleTable | np.ndarray) -> np.ndarray:
-        """Return the calibrated predictions, (n,), transformed scale, neither smeared nor clipped."""
+        """Return the calibrated predictions, (n,), transformed scale, not clipped."""
         matrix, valid = self._member_predictions(table)
         return np.where(valid, self.rule.calibrate(self.rule.fuse(matrix)), np.nan)
 
