@@ -149,8 +149,21 @@ class ColumnReader:
         return np.where(suspected, np.nan, values), np.where(suspected, np.nan, converted)
 
     def _convert(self, name: str, column: Column, values: Array) -> Array:
+        value_name = self._sd_of(name)
         unit = self._unit(name, column)
-        return values if unit is None else np.asarray(convert(values, unit, column.unit), float)
+        if unit is None and value_name is not None:  # as the value that it belongs to
+            unit = self._unit(value_name, self.schema[value_name])
+        if unit is None:
+            return values
+        converted = np.asarray(convert(values, unit, column.unit), float)
+        if value_name is not None:  # a difference: degC and K have steps of one size
+            converted = converted - float(convert(np.zeros(1), unit, column.unit)[0])
+        return converted
+
+    def _sd_of(self, name: str) -> str | None:
+        """The column whose standard deviation `name` is; None for other columns."""
+        pairs = {f"{self.target.name}_sd": self.target.name, "velocity_sd_m_ns": "velocity_m_ns"}
+        return pairs.get(name)
 
     def _unit(self, name: str, column: Column) -> str | None:
         """The unit of the file: as the settings say, else its units line; None for the schema's."""
@@ -166,17 +179,25 @@ class ColumnReader:
             require_known_unit(line)
             fits = same_dimension(line, column.unit)
         except (ValueError, UnitError):
-            return stated
+            fits = False
         if stated is None and fits:
             if line != column.unit:
-                self.notes.append(f"'{self.column_of(name)}' is in {line}, as the units line says")
+                self._say_once(
+                    self.notes, f"'{self.column_of(name)}' is in {line}, as the units line says"
+                )
             return line
-        if stated is None or stated != line:
-            self.warnings.append(
+        if stated != line:
+            self._say_once(
+                self.warnings,
                 f"'{self.column_of(name)}': the units line says '{line}', "
-                f"{stated or column.unit} is assumed"
+                f"{stated or column.unit} is assumed",
             )
         return stated
+
+    @staticmethod
+    def _say_once(said: list[str], text: str) -> None:
+        if text not in said:
+            said.append(text)
 
     def coordinates(self) -> tuple[Array, Array, Array]:
         """Longitude and latitude in degrees, and the decimals written, each (n,) float."""

@@ -111,7 +111,7 @@ def _blank_out_of_range(rows: pd.DataFrame, reader: ColumnReader) -> pd.DataFram
     checked = [c for c in reader.schema.values() if c.kind == "number" and c.name in rows]
     rows = rows.copy()
     for at, column, allowed in out_of_range(rows, checked):
-        value = f"{rows.loc[at, column]:g}"
+        value = f"{float(rows[column].iloc[at]):g}"
         detail = f"{value} is not {allowed}"
         reader.fault(at, by_column[column], value, cells.OUT_OF_RANGE, detail)
         rows.loc[at, column] = np.nan
