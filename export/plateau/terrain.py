@@ -192,9 +192,9 @@ def radiation_index(
 ) -> np.ndarray:
     """Return yearly direct radiation on the slope over that on level ground.
 
-    The cosine of incidence on a slope is a dot product with the direction to the sun, so the
-    day's integral follows from the closed form of Lee (1964), with sunrise and sunset of
-    level ground; here over the declinations of twelve mid-months. Values of about 0.3 to 1.5.
+    The cosine of incidence on a slope is a dot product with the direction to the sun; between
+    sunrise and sunset of level ground its integral over the day is closed. Summed over the
+    declinations of twelve mid-months. Without clouds, air or the shade of other slopes.
     """
     day = 15.5 + 30.44 * np.arange(12)
     declination = np.deg2rad(23.45) * np.sin(2 * np.pi * (284 + day) / 365.25)
