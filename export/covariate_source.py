@@ -154,7 +154,8 @@ def to_source_pixels(
     easting, northing = geobox.transform * (np.asarray(cols, float), np.asarray(rows, float))
     transformer = _transformer(str(geobox.crs), str(source.geobox.crs))
     easting, northing = transformer.transform(easting, northing)
-    source_cols, source_rows = ~source.geobox.transform * (easting, northing)
+    with np.errstate(invalid="ignore"):  # infinity where the projection ends
+        source_cols, source_rows = ~source.geobox.transform * (easting, northing)
     return source_rows, source_cols
 
 
@@ -224,10 +225,11 @@ def _fineness(geobox: GeoBox, study_grid: GeoBox) -> float:
     cols = width // 2 + np.array([0.0, 1.0, 0.0])
     easting, northing = study_grid.transform * (cols, rows)
     transformer = _transformer(str(study_grid.crs), str(geobox.crs))
-    source_cols, source_rows = ~geobox.transform * transformer.transform(easting, northing)
-    across = source_cols[1] - source_cols[0], source_rows[1] - source_rows[0]
-    down = source_cols[2] - source_cols[0], source_rows[2] - source_rows[0]
-    return float(np.sqrt(abs(across[0] * down[1] - across[1] * down[0])))
+    with np.errstate(invalid="ignore"):
+        source_cols, source_rows = ~geobox.transform * transformer.transform(easting, northing)
+        across = source_cols[1] - source_cols[0], source_rows[1] - source_rows[0]
+        down = source_cols[2] - source_cols[0], source_rows[2] - source_rows[0]
+        return float(np.sqrt(abs(across[0] * down[1] - across[1] * down[0])))
 
 
 def _require_codes(source: CovariateSource, values: NDArray[np.float32]) -> None:

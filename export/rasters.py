@@ -38,7 +38,7 @@ TILE_OPTIONS: Mapping[str, Any] = {
     "blockysize": BLOCK_PX,
     "interleave": "band",
     "compress": "zstd",
-    "zstd_level": 6,
+    "zstd_level": 3,
     "bigtiff": "if_safer",
 }
 _FLOAT_PREDICTOR, _INTEGER_PREDICTOR = 3, 2

@@ -24,27 +24,49 @@ from gee.grid import Tile, positions, relative_area, tiles_of
 from local_ml.randomness import stream
 
 
-def locate(region: Region, tile_px: int, longitude: ArrayLike, latitude: ArrayLike) -> pd.DataFrame:
-    """Find the pixels of positions.
+def locate(
+    region: Region, longitude: ArrayLike, latitude: ArrayLike, tile_px: int = 512
+) -> pd.DataFrame:
+    """Find the pixels of positions, whatever they hold.
 
     Parameters
     ----------
-    longitude, latitude : (n,) float, degrees
+    longitude, latitude : (n,) float, degrees; NaN where unknown
 
     Returns
     -------
     DataFrame
-        n rows in the given order; row, col (int; beyond the grid they count on), in_grid and
-        in_region (bool).
+        n rows in the given order. row, col : int; beyond the grid they count on, -1 where the
+        position is unknown. in_grid, in_region : bool. in_region_swapped : bool, whether the
+        position would lie in the region with longitude and latitude exchanged.
     """
-    rows, cols, in_grid = positions(region.geobox, longitude, latitude)
-    in_region = np.zeros(rows.size, bool)
+    longitude, latitude = np.asarray(longitude, float), np.asarray(latitude, float)
+    rows, cols, in_grid, in_region = _located(region, longitude, latitude, tile_px)
+    *_, swapped = _located(region, latitude, longitude, tile_px)
+    return pd.DataFrame(
+        {
+            "row": rows,
+            "col": cols,
+            "in_grid": in_grid,
+            "in_region": in_region,
+            "in_region_swapped": swapped,
+        }
+    )
+
+
+def _located(
+    region: Region, longitude: NDArray[np.float64], latitude: NDArray[np.float64], tile_px: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    known = np.isfinite(longitude) & np.isfinite(latitude)
+    rows, cols = np.full((2, known.size), -1, np.int64)
+    in_grid, in_region = np.zeros((2, known.size), bool)
+    rows[known], cols[known], in_grid[known] = positions(
+        region.geobox, longitude[known], latitude[known]
+    )
     for tile, index in _by_tile(region.geobox, tile_px, rows, cols, in_grid):
-        row_start, col_start = tile.window[:2]
-        in_region[index] = read_region(region, tile)[
-            rows[index] - row_start, cols[index] - col_start
-        ]
-    return pd.DataFrame({"row": rows, "col": cols, "in_grid": in_grid, "in_region": in_region})
+        inside = read_region(region, tile)
+        in_region[index] = inside[rows[index] - tile.window[0], cols[index] - tile.window[1]]
+    return rows, cols, in_grid, in_region
 
 
 def sample_at(

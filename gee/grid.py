@@ -168,7 +168,8 @@ def positions(
             f"longitude {easting[first]}, latitude {northing[first]}"
         )
     easting, northing = _transformer(crs, str(geobox.crs)).transform(easting, northing)
-    col_float, row_float = ~geobox.transform * (easting, northing)
+    with np.errstate(invalid="ignore"):  # infinity where the projection ends
+        col_float, row_float = ~geobox.transform * (easting, northing)
     reached = np.isfinite(col_float) & np.isfinite(row_float)
     cols, rows = (
         np.floor(np.where(reached, place, -1.0) + ALIGNMENT_PX).astype(np.int64)
