@@ -35,9 +35,7 @@ def _linked(
     edges = []
     if distance_m > 0:
         chord = 2 * np.sin(min(distance_m / EARTH_RADIUS_M, np.pi) / 2)
-        pairs = cKDTree(points).query_pairs(chord, output_type="ndarray")
-        apart = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
-        edges.append(pairs[apart < chord])
+        edges.append(cKDTree(points).query_pairs(chord, output_type="ndarray"))
     shared = [{repr(p), *own} for p, own in zip(pixel, labels, strict=True)]
     first: dict[str, int] = {}
     edges.append(

@@ -126,7 +126,8 @@ def _unique_ids(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     ids = rows["site_id"].to_list()
     taken = set(ids)
     repeated = []
-    for name, block in rows.groupby("site_id", sort=False):
+    shared = rows[rows.duplicated("site_id", keep=False)]
+    for name, block in shared.groupby("site_id", sort=False):
         placed = block.dropna(subset=["longitude", "latitude"])
         places = placed.groupby(["longitude", "latitude"], sort=False)
         if places.ngroups < 2:

@@ -222,7 +222,7 @@ def test_decimal_comma(read) -> None:
 
 
 def test_a_name_that_repeats_along_a_transect_is_made_unique_with_its_row(read) -> None:
-    text = "site_id,longitude,latitude,vwc\nT1,93.1001,35.1,0.2\nT1,93.1002,35.1,0.3\nS,93.2,35,0.1\n"
+    text = "site_id,longitude,latitude,vwc\nT1,93.1001,35.1,0.2\nT1,93.1002,35.1,0.3\nS,93,35,1\n"
     table = read(text)
     assert table.rows["site_id"].to_list() == ["T1_2", "T1_3", "S"]
     assert any("'T1' (2 positions)" in note for note in table.notes)
