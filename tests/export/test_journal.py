@@ -1,0 +1,85 @@
+"""The journal: that a file exists proves nothing, its hash does."""
+
+import os
+import sqlite3
+
+import pytest
+
+from export.errors import ExportError
+from export.journal import Journal, file_sha256
+
+
+@pytest.fixture
+def journal(tmp_path):
+    opened = Journal(tmp_path / "journal.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_done_means_same_inputs_and_unaltered_files(journal, tmp_path):
+    file = tmp_path / "tile.tif"
+    file.write_bytes(b"whole")
+    assert not journal.is_done("tiles", "a", "f1")
+    journal.record("tiles", "a", "f1", [file])
+    assert journal.is_done("tiles", "a", "f1")
+    assert not journal.is_done("tiles", "a", "f2")
+    assert not journal.is_done("tiles", "b", "f1")
+    assert not journal.is_done("other", "a", "f1")
+    file.write_bytes(b"wholf")  # same length, perhaps the same tick of the clock
+    assert not journal.is_done("tiles", "a", "f1")
+    file.write_bytes(b"whole")
+    assert journal.is_done("tiles", "a", "f1")
+    file.unlink()
+    assert not journal.is_done("tiles", "a", "f1")
+
+
+def test_a_remembered_hash_is_dropped_when_the_file_changes(journal, tmp_path):
+    file = tmp_path / "tile.tif"
+    file.write_bytes(b"whole")
+    os.utime(file, ns=(10**18, 10**18))  # at rest since long ago: its hash is remembered
+    before = journal.file_hash(file)
+    assert before == journal.file_hash(file) == file_sha256(file)
+    file.write_bytes(b"wholf")
+    assert journal.file_hash(file) == file_sha256(file) != before
+
+
+def test_a_failure_is_not_done_and_is_forgotten_when_it_succeeds(journal, tmp_path):
+    journal.record("tiles", "a", "f1", [])
+    journal.record_failure("tiles", "a", "truncated")
+    assert not journal.is_done("tiles", "a", "f1")
+    assert journal.failures("tiles") == {"a": "truncated"}
+    journal.record("tiles", "a", "f1", [])
+    assert journal.failures("tiles") == {}
+
+
+def test_it_survives_reopening_and_moving_the_study(tmp_path):
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "map.tif").write_bytes(b"map")
+    first = Journal(study / "journal.sqlite")
+    first.record("mosaic", "", "f", [study / "map.tif"])
+    first.close()
+    moved = study.rename(tmp_path / "moved")
+    second = Journal(moved / "journal.sqlite")
+    assert second.is_done("mosaic", "", "f")
+    second.close()
+    assert sorted(p.name for p in moved.iterdir()) == ["journal.sqlite", "map.tif"]
+
+
+def test_what_is_no_journal_is_refused(tmp_path):
+    (tmp_path / "journal.sqlite").write_bytes(b"x" * 5000)
+    with pytest.raises(ExportError, match="not a database"):
+        Journal(tmp_path / "journal.sqlite")
+
+
+def test_a_journal_of_another_version_is_refused(tmp_path):
+    connection = sqlite3.connect(tmp_path / "journal.sqlite")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ExportError, match="version is 99"):
+        Journal(tmp_path / "journal.sqlite")
+
+
+def test_an_unreadable_file_is_named(journal, tmp_path):
+    with pytest.raises(ExportError, match=r"absent\.tif cannot be read"):
+        journal.file_hash(tmp_path / "absent.tif")

@@ -1,0 +1,168 @@
+"""The one reader and writer: whole or absent, the same bytes, options that GDAL knows."""
+
+import logging
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rasterio
+import rasterio.shutil
+from affine import Affine
+
+from export.errors import RasterError
+from export.rasters import (
+    MAP_OPTIONS,
+    SCRATCH_OPTIONS,
+    TILE_OPTIONS,
+    read_bands,
+    read_info,
+    write_geotiff,
+)
+
+
+@pytest.fixture
+def write(grid):
+    def writer(path, array, **changes):
+        count = array.shape[0]
+        fields = {
+            "nodata": float("nan"),
+            "band_names": [f"b{k}" for k in range(count)],
+            "units": ["m"] * count,
+            "tags": {"made": "here"},
+            **changes,
+        }
+        write_geotiff(path, array, grid, **fields)
+
+    return writer
+
+
+def test_what_is_written_is_read_back(tmp_path, grid, write):
+    array = np.random.default_rng(0).normal(size=(3, 48, 60)).astype(np.float32)
+    array[1, :5] = np.nan
+    path = tmp_path / "new" / "tile.tif"
+    write(path, array, categorical=[False, False, True])
+    info = read_info(path)
+    assert info.geobox == grid
+    assert info.band_names == ("b0", "b1", "b2")
+    assert info.units == ("m", "m", "m")
+    assert info.tags["made"] == "here"
+    bands, geobox = read_bands(path, ["b2", "b1"])
+    assert geobox == grid
+    assert list(bands) == ["b2", "b1"]
+    np.testing.assert_array_equal(bands["b1"], array[1])
+    with rasterio.open(path) as dataset:
+        assert dataset.tags(3)["categorical"] == "yes"
+        assert dataset.block_shapes[0] == (256, 256)
+        structure = dataset.tags(ns="IMAGE_STRUCTURE")
+        assert (structure["COMPRESSION"], structure["INTERLEAVE"]) == ("ZSTD", "BAND")
+        assert structure["PREDICTOR"] == "3"
+        assert "TIFFTAG_DATETIME" not in dataset.tags()
+    assert [p.name for p in path.parent.iterdir()] == ["tile.tif"]
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path, write):
+    array = np.random.default_rng(0).normal(size=(2, 48, 60)).astype(np.float32)
+    write(tmp_path / "a.tif", array)
+    write(tmp_path / "b.tif", array)
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+
+
+@pytest.mark.parametrize("options", [TILE_OPTIONS, SCRATCH_OPTIONS, MAP_OPTIONS])
+def test_every_creation_option_is_known_to_gdal(tmp_path, caplog, options):
+    """GDAL ignores a misspelt option, and says so only in its log."""
+
+    def complaints(**changes):
+        caplog.clear()
+        flat = {"width": 16, "height": 16, "count": 1, "dtype": "float32"}
+        plain = {**flat, "crs": "EPSG:4326", "transform": Affine(0.1, 0, 0, 0, -0.1, 0)}
+        chosen = {**options, **changes}
+        source = tmp_path / "source.tif"
+        if chosen["driver"] == "COG":
+            with rasterio.open(source, "w", driver="GTiff", **plain) as dataset:
+                dataset.write(np.zeros((1, 16, 16), np.float32))
+            rasterio.shutil.copy(source, tmp_path / "copy.tif", **chosen)
+        else:
+            with rasterio.open(source, "w", **{**plain, **chosen}) as dataset:
+                dataset.write(np.zeros((1, 16, 16), np.float32))
+        return [r.getMessage() for r in caplog.records if "option" in r.getMessage()]
+
+    with caplog.at_level(logging.WARNING):
+        assert complaints() == []
+        assert complaints(compres="zstd") != []
+
+
+@pytest.mark.parametrize(
+    ("changes", "shape", "words"),
+    [
+        ({"band_names": ["one"]}, (2, 48, 60), "need as many names"),
+        ({}, (1, 48, 61), "48 x 61 pixels for a grid"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(tmp_path, write, changes, shape, words):
+    with pytest.raises(RasterError, match=words):
+        write(tmp_path / "t.tif", np.zeros(shape, np.float32), **changes)
+    assert list(tmp_path.iterdir()) == []
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from gee.grid import geobox_of_region
+from export.errors import RasterError
+from export.rasters import write_geotiff
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+grid = geobox_of_region(0, 0, 1, 1, "EPSG:4326", 0.01)
+noise = np.random.default_rng(0).normal(size=(1, 100, 100)).astype(np.float32)
+try:
+    write_geotiff(Path(sys.argv[1]), noise, grid, None, ["a"], ["1"], {})
+except RasterError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
+    """GDAL itself may close a file that the disk refused without a word."""
+    path = tmp_path / "tile.tif"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True
+    )
+    assert f"{path} cannot be written: File too large" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_truncated_file_is_named(tmp_path, write):
+    path = tmp_path / "cut.tif"
+    write(path, np.random.default_rng(0).normal(size=(1, 48, 60)).astype(np.float32))
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(RasterError, match=r"cut\.tif cannot be read as a raster"):
+        read_bands(path)
+
+
+def test_bands_are_bound_by_name(tmp_path, raster, grid):
+    two = np.stack([np.zeros((48, 60)), np.ones((48, 60))]).astype(np.float32)
+    nameless = raster("nameless.tif", two, grid.transform, "EPSG:4326")
+    with pytest.raises(RasterError, match=r"bands \[1, 2\] have no name"):
+        read_bands(nameless)
+    bands, _ = read_bands(nameless, band_names=["ndvi", "twi"])
+    assert (bands["twi"] == 1).all()
+    with pytest.raises(RasterError, match="no band 'ndwi'; the nearest is 'ndvi'"):
+        read_bands(nameless, ["ndwi"], ["ndvi", "twi"])
+    with pytest.raises(RasterError, match="more than one band"):
+        read_bands(nameless, band_names=["twi", "twi"])
+    with pytest.raises(RasterError, match="1 names are given"):
+        read_bands(nameless, band_names=["twi"])
+
+
+def test_a_mask_beside_the_numbers_is_honoured(tmp_path, grid, raster):
+    path = raster("masked.tif", np.ones((1, 48, 60), np.float32), grid.transform, "EPSG:4326")
+    mask = np.full((48, 60), 255, np.uint8)
+    mask[:7] = 0
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_mask(mask)
+    assert read_info(path).mask_beside
+    bands, _ = read_bands(path, band_names=["a"])
+    assert np.isnan(bands["a"][:7]).all()
+    assert (bands["a"][7:] == 1).all()
