@@ -7,7 +7,7 @@ The score of a selection never comes from here: the folds that choose a set flat
 nested folds of `validation` repeat all of this on their own training rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
@@ -37,8 +37,9 @@ class Dropped:
 class PathStep:
     """The error of one set of features.
 
-    `rmse` pools the rows held out in the inner folds, on the transformed scale, for the plain
-    mean of the members; `standard_error` comes from the spread of its square over the folds.
+    `rmse` pools the rows held out in the inner folds of all designs, on the transformed scale,
+    for the plain mean of the members. `standard_error` is that of the rmse's excess over the least one of the
+    path: all sets are held out on the same rows, so only the difference counts.
     """
 
     features: tuple[str, ...]
@@ -78,9 +79,18 @@ class SelectionResult:
 class _Round:
     """One set of features, fitted and held out in all inner folds."""
 
-    step: PathStep
+    features: tuple[str, ...]
+    squared_errors: np.ndarray
     importance: dict[str, float]
     probes: tuple[float, ...]
+
+    @property
+    def n(self) -> int:
+        return len(self.features)
+
+    @property
+    def rmse(self) -> float:
+        return sqrt(float(self.squared_errors.mean()))
 
     def ascending(self) -> list[str]:
         """Names from the least important on; of equals, the one of lower priority first."""
@@ -102,10 +112,16 @@ def select_features(
        between them and fall together.
     2. Candidates ranked below the median of the probes, columns of noise, are dropped.
     3. Of those left, each step drops the share with the least mean |SHAP| on held-out rows,
-       normalised within each member and averaged over members and grouped folds.
-    4. The smallest set whose error lies within one standard error of the least is chosen
-       (Breiman, Friedman, Olshen and Stone 1984, Classification and Regression Trees, 3.4.3),
-       and held against the probes once more.
+       normalised within each member and averaged over members and folds. Sets are scored near
+       the sites (random folds) and away from them (grouped folds) alike, since a map holds
+       pixels of both kinds: random folds alone keep what merely tells the clusters apart,
+       grouped ones alone are too few to tell ten features from two.
+    4. The smallest set whose error exceeds the least by no more than one standard error is chosen
+       (after Breiman, Friedman, Olshen and Stone 1984, Classification and Regression Trees,
+       3.4.3), and held against the probes once more. The standard error is that of the paired
+       difference, clustered by group. That of the error itself, which the book takes, holds how
+       much folds of clustered sites differ in difficulty, the same for every set: it is so wide
+       that it would throw away most of what the sites support.
 
     Parameters
     ----------
@@ -138,18 +154,17 @@ def select_features(
     names, weak = work.against_probes(names)
     dropped |= dict.fromkeys(weak, "ranked below the probes of noise among all candidates")
     path = [work.round(names)]
-    while path[-1].step.n > selection.minimum_features:
+    while path[-1].n > selection.minimum_features:
         last = path[-1]
-        n_drop = ceil(selection.drop_share * last.step.n)
-        n_drop = min(n_drop, last.step.n - selection.minimum_features)
+        n_drop = ceil(selection.drop_share * last.n)
+        n_drop = min(n_drop, last.n - selection.minimum_features)
         out = set(last.ascending()[:n_drop])
-        path.append(work.round(tuple(name for name in last.step.features if name not in out)))
-    best = within_one_standard_error([entry.step for entry in path])
-    chosen = path[best]
+        path.append(work.round(tuple(name for name in last.features if name not in out)))
+    chosen = path[smallest_within_one_standard_error(path, table.group)]
     for name in names:
-        if name not in chosen.step.features:
-            dropped[name] = "eliminated: the error without it is within one standard error"
-    kept, weak = work.against_probes(chosen.step.features)
+        if name not in chosen.features:
+            dropped[name] = "eliminated: without it the error grows by less than one standard error"
+    kept, weak = work.against_probes(chosen.features)
     if weak:
         dropped |= dict.fromkeys(weak, "ranked below the probes of noise among those chosen")
         chosen = work.round(kept)
@@ -162,12 +177,31 @@ def select_features(
     return _result(table, chosen, path, dropped, "; ".join(notes))
 
 
-def within_one_standard_error(path: Sequence[PathStep]) -> int:
-    """Return the position of the smallest set whose error is within one SE of the least."""
-    least = min(path, key=lambda step: step.rmse)
-    limit = least.rmse + least.standard_error
-    good = [position for position, step in enumerate(path) if step.rmse <= limit]
+def smallest_within_one_standard_error(path: Sequence[_Round], group: np.ndarray) -> int:
+    """Return the position of the smallest set that is not worse than the best by more than 1 SE."""
+    best = min(path, key=lambda entry: entry.rmse)
+    good = []
+    for position, entry in enumerate(path):
+        excess = entry.squared_errors - best.squared_errors
+        if excess.mean() <= clustered_standard_error(excess, group):
+            good.append(position)
     return min(good, key=lambda position: (path[position].n, path[position].rmse))
+
+
+def clustered_standard_error(values: np.ndarray, group: np.ndarray) -> float:
+    """Return the standard error of a mean of values that depend on each other within groups.
+
+    With G groups, n values and the sum D_g of the deviations from the mean within a group:
+    sqrt(G / (G - 1) · Σ D_g²) / n (Liang and Zeger 1986, doi:10.1093/biomet/73.1.13, for a mean).
+
+    Parameters
+    ----------
+    values : (n,)
+    group : (n,) at least two groups
+    """
+    _, position = np.unique(group, return_inverse=True)
+    sums = np.bincount(position, weights=values - values.mean())
+    return sqrt(len(sums) / (len(sums) - 1) * float(sums @ sums)) / len(values)
 
 
 class _Elimination:
@@ -186,13 +220,17 @@ class _Elimination:
         self.selection = selection
         self.ensemble = ensemble
         self.seed = seed
-        self.folds: list[Split] = splitter(
-            "grouped",
-            table.group,
-            selection.folds,
-            seed_for(seed, "selection folds"),
-            "selection.folds",
-        )
+        self.folds: list[Split] = [
+            split
+            for design in selection.designs
+            for split in splitter(
+                design,
+                table.group,
+                selection.folds,
+                seed_for(seed, "selection folds", design),
+                "selection.folds",
+            )
+        ]
         noise = stream(seed, "selection probes").normal(size=(table.n, selection.probes))
         self.noise = noise.astype(np.float32)
         self.probed: dict[tuple[str, ...], _Round] = {}
@@ -203,7 +241,7 @@ class _Elimination:
         features = [_native(feature) for feature in part.features]
         n_probes = self.selection.probes if probes else 0
         total = np.zeros(len(names) + n_probes)
-        squared = np.zeros(len(self.folds))
+        squared_errors = np.zeros(self.table.n)
         for fold, (train, test) in enumerate(self.folds):
             encoding = FeatureEncoding.fit(features, part.values[train])
             X = np.hstack([encoding.encode(part.values), self.noise[:, :n_probes]])
@@ -217,14 +255,11 @@ class _Elimination:
                 fused += member.predict(X[test]) / len(self.selection.members)
                 share = mean_absolute_shap(name, member, X[test], column_feature)
                 total += share / max(share.sum(), np.finfo(float).tiny)
-            squared[fold] = np.mean((self.response[test] - fused) ** 2)
-        sizes = np.array([len(test) for _, test in self.folds])
-        rmse = sqrt(float(squared @ sizes / sizes.sum()))
-        spread = float(squared.std(ddof=1)) / sqrt(len(squared))
-        step = PathStep(names, rmse, spread / (2 * rmse) if rmse > 0 else 0.0)
+            squared = (self.response[test] - fused) ** 2
+            squared_errors[test] += squared / len(self.selection.designs)
         total /= max(total.sum(), np.finfo(float).tiny)
         importance = dict(zip(names, total[: len(names)].tolist(), strict=True))
-        return _Round(step, importance, tuple(total[len(names) :].tolist()))
+        return _Round(names, squared_errors, importance, tuple(total[len(names) :].tolist()))
 
     def against_probes(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
         """Return the names that rank above the probes' median, and those that don't.
@@ -299,10 +334,18 @@ def _result(
 ) -> SelectionResult:
     return SelectionResult(
         candidates=table.names,
-        chosen=chosen.step.features,
+        chosen=chosen.features,
         dropped=tuple(Dropped(name, dropped[name]) for name in table.names if name in dropped),
-        path=tuple(entry.step for entry in path),
+        path=tuple(_told(path, table.group)),
         importance=chosen.importance,
-        rmse=chosen.step.rmse,
+        rmse=chosen.rmse,
         note=note,
     )
+
+
+def _told(path: list[_Round], group: np.ndarray) -> Iterator[PathStep]:
+    best = min(path, key=lambda entry: entry.rmse)
+    for entry in path:
+        error = clustered_standard_error(entry.squared_errors - best.squared_errors, group)
+        # d rmse = d mse / (2 rmse)
+        yield PathStep(entry.features, entry.rmse, error / (2 * best.rmse) if best.rmse else 0.0)

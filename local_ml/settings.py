@@ -52,7 +52,12 @@ class SelectionSettings(Settings):
         5,
         ge=2,
         le=20,
-        description="grouped inner folds in which features are ranked and counted out",
+        description="inner folds of each design in which features are ranked and counted out",
+    )
+    designs: tuple[Literal["random", "grouped"], ...] = Field(
+        ("random", "grouped"),
+        min_length=1,
+        description="how the inner folds are drawn; the errors of all are averaged",
     )
     drop_share: float = Field(
         0.15,
