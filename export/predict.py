@@ -217,6 +217,7 @@ def predict_tiles(
         for name, file, made_from, was_done, counts, reason in in_order(make, tiles, workers):
             if reason is not None:
                 failed[name] = reason
+                file.unlink(missing_ok=True)  # one of other inputs must not stand in for it
                 journal.record_failure(STEP, name, reason)
             else:
                 files[name] = file

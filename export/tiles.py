@@ -125,6 +125,7 @@ def write_covariate_tiles(
         for tile, file, was_done, reason in in_order(make, tiles, workers):
             if reason is not None:
                 failed[tile.name] = reason
+                file.unlink(missing_ok=True)  # one of other inputs must not stand in for it
                 journal.record_failure(STEP, tile.name, reason)
             else:
                 files[tile.name] = file
