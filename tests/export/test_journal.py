@@ -43,6 +43,16 @@ def test_a_remembered_hash_is_dropped_when_the_file_changes(journal, tmp_path):
     assert journal.file_hash(file) == file_sha256(file) != before
 
 
+def test_a_file_altered_within_the_tick_of_its_last_look_is_noticed(journal, tmp_path):
+    file = tmp_path / "tile.tif"
+    file.write_bytes(b"whole")
+    stamp = file.stat().st_mtime_ns
+    journal.record("tiles", "a", "f1", [file])
+    file.write_bytes(b"wholf")
+    os.utime(file, ns=(stamp, stamp))
+    assert not journal.is_done("tiles", "a", "f1")
+
+
 def test_a_failure_is_not_done_and_is_forgotten_when_it_succeeds(journal, tmp_path):
     journal.record("tiles", "a", "f1", [])
     journal.record_failure("tiles", "a", "truncated")

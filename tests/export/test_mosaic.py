@@ -198,6 +198,22 @@ def test_a_full_disk_leaves_no_half_map(mosaic, tmp_path, share):
     assert list((tmp_path / "map").iterdir()) == []
 
 
+def test_a_map_that_differs_from_its_tiles_is_not_given_its_name(mosaic, tiles, big, monkeypatch):
+    """Blocks that a disk swallowed read as no data, and the file opens all the same."""
+    import export.mosaic
+
+    whole = export.mosaic._to_cog
+
+    def lose_a_block(scratch, part, progress):
+        with rasterio.open(scratch, "r+") as dataset:
+            dataset.write(np.full((1, 5, 5), -9999, np.float32), window=((600, 605), (600, 605)))
+        whole(scratch, part, progress)
+
+    monkeypatch.setattr(export.mosaic, "_to_cog", lose_a_block)
+    with pytest.raises(RasterError, match="differs from tile_r0001_c0001"):
+        mosaic(tiles, geobox=big)
+
+
 def test_south_up_tiles_are_refused(mosaic, raster):
     """Their rows would land upside down."""
     flipped = raster(

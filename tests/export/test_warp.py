@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from export import warp
+from export import covariate_source, warp
 from export.covariate_settings import LARGEST_CODE
 from export.covariate_source import open_source
 from export.errors import RasterError, StudyError, TileError
@@ -157,8 +157,17 @@ def test_quarters_of_a_tile_over_too_many_pixels_equal_the_whole(raster, source,
     path = raster("ramp.tif", ramp(400, 400), about(*CENTRE, 250, 400, 10), UTM)
     covariate = source(path, band=2)
     expected = whole(covariate)
+    sizes = []
+
+    def read_source(source, dataset, row, col, height, width):
+        sizes.append(height * width)
+        return covariate_source.read_source(source, dataset, row, col, height, width)
+
+    monkeypatch.setattr(warp, "read_source", read_source)
     monkeypatch.setattr(warp, "MOST_SOURCE_PX", 5000)
     np.testing.assert_allclose(whole(covariate), expected, atol=1e-3)
+    assert len(sizes) > 4
+    assert max(sizes) <= 5000
 
 
 def test_true_zeros_beside_masked_pixels(raster, source, grid):

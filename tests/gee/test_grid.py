@@ -41,6 +41,21 @@ def test_a_region_whose_edges_lie_on_pixel_edges_is_not_enlarged():
 
 
 @given(
+    col=st.integers(84_138, 129_000),
+    row=st.integers(32_000, 49_000),
+    width=st.integers(1, 400),
+    height=st.integers(1, 400),
+)
+def test_edges_that_are_whole_multiples_keep_their_number_of_pixels(col, row, width, height):
+    size = PLATEAU_PIXEL_DEG
+    west, south = col * size, row * size
+    grid = geobox_of_region(
+        west, south, west + width * size, south + height * size, "EPSG:4326", size
+    )
+    assert tuple(grid.shape.yx) == (height, width)
+
+
+@given(
     west=st.floats(70, 100),
     south=st.floats(26, 38),
     width=st.floats(0.001, 1),
