@@ -5,6 +5,7 @@ in the target's unit, nodata -9999, with counts of what was clipped, unseen or w
 in its tags. Features are bound to bands by name.
 """
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from export.errors import ExportError, TileError
+from export.errors import ExportError, RasterError, TileError
 from export.fingerprints import fingerprint
 from export.journal import Journal
 from export.parallel import in_order
@@ -183,8 +184,8 @@ def predict_tiles(
     names = [path.stem for path in tiles]
     if len(set(names)) < len(names):
         raise TileError("two of the covariate tiles have the same name")
-    if tiles:
-        _require_features(tiles[0], predictor, band_names)
+    for path in tiles[:1]:
+        _require_features(path, predictor, band_names)
 
     def make(path: Path) -> _Outcome:
         file = folder / f"{path.stem}.tif"
@@ -233,12 +234,13 @@ def _require_features(
     path: Path, predictor: PixelPredictor, band_names: Sequence[str] | None
 ) -> None:
     """Raise TileError where a tile lacks a band of the model, before any is read."""
-    from difflib import get_close_matches
-
-    present = [name for name in band_names or read_info(path).band_names if name]
+    try:
+        present = [name for name in band_names or read_info(path).band_names if name]
+    except RasterError:
+        return  # it fails as a tile, not as the run
     for feature in predictor.features:
         if present and feature.name not in present:
-            nearest = get_close_matches(feature.name, present, n=1, cutoff=0.3)
+            nearest = difflib.get_close_matches(feature.name, present, n=1, cutoff=0.3)
             hint = f"; the nearest is '{nearest[0]}'" if nearest else ""
             raise TileError(
                 f"the model needs '{feature.name}', but {path} has no such band{hint}. "

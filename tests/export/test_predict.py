@@ -183,6 +183,13 @@ def test_a_tile_that_cannot_be_read_is_a_hole_and_the_others_are_made(tile, run,
     assert not (tmp_path / "map" / "t1.tif").exists()
 
 
+def test_the_first_tile_may_be_the_broken_one(tile, run, bands):
+    paths = [tile(bands, f"t{k}") for k in range(2)]
+    paths[0].write_bytes(b"no raster")
+    report = run(paths)
+    assert (list(report.failed), report.written) == (["t0"], ("t1",))
+
+
 def test_a_folder_without_tiles_is_said_to_be_so(tmp_path):
     with pytest.raises(TileError, match="holds no GeoTIFF tiles"):
         tile_files(tmp_path)
