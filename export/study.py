@@ -33,6 +33,9 @@ class RegionSettings(Settings):
         None,
         description="raster of the permafrost (or any other) region; only its pixels are mapped",
     )
+    mask_crs: str | None = Field(
+        None, description="coordinate system of the mask, where the file has none"
+    )
     mask_values: tuple[int, ...] | None = Field(
         None, description="values of the mask that count as inside; without them all but 0"
     )

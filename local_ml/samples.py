@@ -156,6 +156,21 @@ def read_samples(path: Path, target: TargetSettings) -> SampleTable:
     )
 
 
+def read_target(path: Path) -> TargetSettings:
+    """Return the target that the ``samples.json`` beside `path` describes.
+
+    Raises
+    ------
+    SampleTableError
+        There is no such description, or it is not whole.
+    """
+    describing = Path(path).with_suffix(".json")
+    try:
+        return TargetSettings.model_validate(json.loads(_bytes(describing))["target"])
+    except (ValueError, KeyError, TypeError) as fault:
+        raise SampleTableError(f"{describing} does not describe a target: {fault}") from None
+
+
 def write_samples(
     folder: Path,
     frame: pd.DataFrame,
@@ -184,7 +199,7 @@ def write_samples(
         )
     document = {
         "schema_version": SCHEMA_VERSION,
-        "target": {"name": target.name, "unit": target.unit},
+        "target": target.model_dump(mode="json"),
         "features": [feature.to_json() for feature in features],
         "provenance": provenance,
     }

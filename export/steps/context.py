@@ -1,7 +1,7 @@
 """What every step is handed: the study, the journal of what is done, progress, and a voice."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -37,6 +37,10 @@ class Context:
         """Return the hash of a file that the study names."""
         return self.journal.file_hash(self.study.input(name))
 
+    def hashes_of(self, names: Iterable[str | None]) -> list[str | None]:
+        """Return the hashes of files that the study may name, None where it does not."""
+        return [None if name is None else self.hash_of(name) for name in names]
+
     def require(self, path: Path, step: str) -> Path:
         """Return `path`, or raise `MissingStepError` naming the step that makes it."""
         if not path.exists():
@@ -48,6 +52,11 @@ class Context:
     def tell(self, step: str, text: str) -> None:
         line = f"{step:<8} {text}"
         logger.info(line)
+        self.say(line)
+
+    def warn(self, step: str, text: str) -> None:
+        line = f"{step:<8} warning: {text}"
+        logger.warning(line)
         self.say(line)
 
     def once(
@@ -69,9 +78,7 @@ class Context:
 
 
 @contextmanager
-def open_context(
-    study: Study, progress: Progress, say: Callable[[str], None]
-) -> Iterator[Context]:
+def open_context(study: Study, progress: Progress, say: Callable[[str], None]) -> Iterator[Context]:
     """Open a study for work: its journal, and log.txt with all that is said and warned."""
     handler = logging.FileHandler(study.folder / "log.txt", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

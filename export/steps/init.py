@@ -1,6 +1,5 @@
 """`init`: the folder of a new study, empty, from a metadata record, or with an example."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from export.errors import StudyError
 from export.record import values_from_record
 from export.study import STUDY_FILE, Study, parse_study
 from export.study_template import study_template
+from local_ml.files import write_whole
 
 _EXAMPLES = ("plateau",)
 
@@ -64,7 +64,7 @@ def init_study(
         values |= _plateau(folder)
     text = study_template(values)
     parse_study(text, str(path))
-    _write(path, text)
+    write_whole(path, text.encode())
     if example:
         return f"{path} is written; `alm90 run {folder}` makes the map"
     return (
@@ -93,12 +93,3 @@ def _plateau(folder: Path) -> dict[str, Any]:
         "map": {"reference": plateau.truth_file},
         **_EXAMPLE_LEARNING,
     }
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -1,0 +1,81 @@
+"""A map beside a reference raster of the same property: a known truth, or another's map.
+
+In: the map's file and a `CovariateSource` of the reference. Out: scores over all pixels that
+both hold, in the target's unit. Read tile by tile; only sums are kept.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from export.covariate_source import CovariateSource
+from export.progress import Progress
+from export.rasters import open_raster
+from export.warp import read_tile
+from gee.grid import tiles_of
+
+
+@dataclass
+class _Moments:
+    """Sums from which all scores follow; taken about a shift, lest large sums cancel."""
+
+    shift: float
+    n: int = 0
+    absolute: float = 0.0
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    products: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 2)))
+
+    def add(self, reference: NDArray[np.float64], predicted: NDArray[np.float64]) -> None:
+        pair = np.stack([reference, predicted]) - self.shift
+        self.n += reference.size
+        self.absolute += float(np.abs(predicted - reference).sum())
+        self.sums += pair.sum(axis=1)
+        self.products += pair @ pair.T
+
+    def scores(self) -> dict[str, float]:
+        mean = self.sums / self.n
+        covariance = self.products / self.n - np.outer(mean, mean)
+        bias = float(mean[1] - mean[0])
+        squared = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]) + bias**2
+        total = float(covariance.trace()) + bias**2
+        return {
+            "r2": 1 - squared / float(covariance[0, 0]) if covariance[0, 0] > 0 else float("nan"),
+            "rmse": squared**0.5,
+            "mae": self.absolute / self.n,
+            "bias": bias,
+            "concordance": 2 * float(covariance[0, 1]) / total if total > 0 else float("nan"),
+            "slope_observed_on_predicted": (
+                float(covariance[0, 1] / covariance[1, 1]) if covariance[1, 1] > 0 else float("nan")
+            ),
+        }
+
+
+def compare_with_reference(
+    map_file: Path, reference: CovariateSource, tile_px: int, progress: Progress
+) -> tuple[dict[str, float], int]:
+    """Return the scores of the map (predicted) against the reference (observed), and n pixels.
+
+    Every pixel counts alike, whatever its area on the ground.
+
+    Returns
+    -------
+    scores : r2, rmse, mae, bias, concordance, slope_observed_on_predicted; empty where no pixel
+        is held by both
+    pixels : how many are
+    """
+    moments: _Moments | None = None
+    tiles = tiles_of(reference.study_grid, tile_px)
+    with open_raster(map_file) as dataset, progress.task("comparison", len(tiles)) as task:
+        for tile in tiles:
+            row, col, height, width = tile.window
+            predicted = dataset.read(1, window=Window(col, row, width, height), masked=True)
+            known = read_tile(reference, tile).astype(np.float64)
+            both = ~np.ma.getmaskarray(predicted) & np.isfinite(known)
+            if both.any():
+                moments = moments or _Moments(float(known[both].mean()))
+                moments.add(known[both], predicted.data[both].astype(np.float64))
+            task.advance()
+    return ({}, 0) if moments is None else (moments.scores(), moments.n)

@@ -1,0 +1,50 @@
+"""`mosaic`: map tiles → one Cloud-Optimized GeoTIFF."""
+
+from export.fingerprints import fingerprint
+from export.mosaic import write_mosaic
+from export.region import region_tiles
+from export.steps.context import Context
+from export.study_grid import study_region
+from export.tiles import tile_files
+from local_ml.predictor import Predictor
+
+
+def mosaic_step(context: Context) -> None:
+    """Join the map tiles of a study on the whole of its grid."""
+    study, settings = context.study, context.study.settings
+    folder = context.require(study.map_folder / "tiles", "predict")
+    region = study_region(study)
+    predictor = Predictor.load(study.model_folder)
+    tags = {
+        "target": settings.target.name,
+        "unit": settings.target.unit,
+        "model_fingerprint": predictor.fingerprint,
+        "study_fingerprint": fingerprint(study=settings),
+        "study": settings.name,
+    }
+    if settings.title:
+        tags["TIFFTAG_IMAGEDESCRIPTION"] = settings.title
+    if settings.licence:
+        tags["TIFFTAG_COPYRIGHT"] = settings.licence
+    if settings.period:
+        tags["period"] = f"{settings.period[0]}/{settings.period[1]}"
+    report = write_mosaic(
+        {path.stem: path for path in tile_files(folder)},
+        study.map_file,
+        tags,
+        context.journal,
+        context.progress,
+        region.geobox,
+        [tile.name for tile in region_tiles(region, settings.grid.tile_px)],
+    )
+    named = {hole.split(":")[0].split()[-1] for hole in context.holes}
+    context.holes.extend(
+        f"map tile {name} is missing" for name in report.holes if name not in named
+    )
+    height, width = region.geobox.shape.yx
+    context.tell(
+        "mosaic",
+        "unchanged, nothing to do"
+        if report.skipped
+        else f"{study.map_file.name}: {height:,} × {width:,} pixels",
+    )

@@ -1,0 +1,69 @@
+"""`sites`: the field table as found → sites/screened.csv, excluded.csv and report.json."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from export.steps.context import Context
+from local_ml.files import json_bytes, write_whole
+
+
+def sites_step(context: Context) -> None:
+    """Read and screen the field table of a study."""
+    study, settings = context.study, context.study.settings
+    inputs = {
+        "table": context.hash_of(settings.sites.file),
+        "settings": settings.sites,
+        "target": settings.target,
+        "region": settings.region,
+        "grid": settings.grid,
+        "files": context.hashes_of(
+            [settings.region.mask if settings.region else None, settings.grid.like]
+        ),
+    }
+    context.once("sites", inputs, lambda: _screen(context))
+    _repeat_warnings(context, study.sites_folder / "report.json")
+
+
+def _screen(context: Context) -> tuple[list[Path], str]:
+    from export.sampling import locate
+    from export.study_grid import region_text, study_region
+    from local_ml.sites import read_field_table, screen
+
+    study, settings = context.study, context.study.settings
+    table = read_field_table(study.input(settings.sites.file), settings.sites, settings.target)
+    region = study_region(study)
+    located = locate(region, table.rows["longitude"], table.rows["latitude"])
+    screened = screen(table, settings.sites, settings.target, located, region_text(region.geobox))
+    folder = study.sites_folder
+    files = [
+        _write_table(folder / "screened.csv", screened.sites),
+        _write_table(folder / "excluded.csv", screened.excluded),
+        _write_table(folder / "merged.csv", screened.merged),
+    ]
+    report = {
+        "schema_version": 1,
+        "summary": screened.summary,
+        "warnings": screened.warnings,
+        "notes": screened.notes,
+    }
+    write_whole(folder / "report.json", json_bytes(report))
+    summary = screened.summary
+    reasons = "; ".join(f"{count} × {reason}" for reason, count in summary["reasons"].items())
+    text = (
+        f"{summary['rows']} rows → {summary['sites']} sites in {summary['groups']} groups; "
+        f"{summary['excluded']} rows left out" + (f" ({reasons})" if reasons else "")
+    )
+    return [*files, folder / "report.json"], text
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> Path:
+    write_whole(path, table.to_csv(index=False, lineterminator="\n").encode())
+    return path
+
+
+def _repeat_warnings(context: Context, report: Path) -> None:
+    """Say the warnings at each run, unchanged or not: they stay true until the table is mended."""
+    for warning in json.loads(report.read_text(encoding="utf-8"))["warnings"]:
+        context.warn("sites", warning)

@@ -1,0 +1,99 @@
+"""The pixel grid and the region of a study, from its settings.
+
+In: `[grid]` and `[region]`. Out: an odc-geo GeoBox, and the `Region` within it.
+"""
+
+import math
+
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import BoundingBox
+
+from export.errors import StudyError
+from export.rasters import read_info
+from export.region import Region, open_region
+from export.study import Study
+from gee.grid import ALIGNMENT_PX, PLATEAU_PIXEL_DEG, geobox_of_region
+
+
+def study_geobox(study: Study) -> GeoBox:
+    """Return the grid of a study's map.
+
+    Raises
+    ------
+    StudyError
+        where the raster that the grid is to be like has no CRS and the study gives none, or the
+        region lies outside it.
+    GridError, RasterError
+        where the region makes no grid, or that raster cannot be read.
+    """
+    grid, region = study.settings.grid, study.settings.region
+    if grid.like is not None:
+        like = _geobox_like(study, grid.like)
+        return like if region is None else _cropped(like, region_bounds(study, str(like.crs)))
+    crs = grid.crs or "EPSG:4326"
+    bounds = region_bounds(study, crs)
+    return geobox_of_region(
+        bounds.left, bounds.bottom, bounds.right, bounds.top, crs,
+        grid.pixel_size or PLATEAU_PIXEL_DEG,
+    )  # fmt: skip
+
+
+def study_region(study: Study) -> Region:
+    """Return the region of a study: its grid and, where it names one, its mask."""
+    region = study.settings.region
+    geobox = study_geobox(study)
+    if region is None or region.mask is None:
+        return Region(geobox)
+    return open_region(geobox, study.input(region.mask), region.mask_values, crs=region.mask_crs)
+
+
+def region_text(geobox: GeoBox) -> str:
+    """Say in words where a grid lies: "the region (93.1-94.0°E, 35.0-35.8°N)"."""
+    box = geobox.geographic_extent.boundingbox
+    longitude = f"{_degrees(box.left, 'E', 'W')} to {_degrees(box.right, 'E', 'W')}"
+    latitude = f"{_degrees(box.bottom, 'N', 'S')} to {_degrees(box.top, 'N', 'S')}"
+    return f"the region ({longitude}, {latitude})"
+
+
+def _degrees(value: float, positive: str, negative: str) -> str:
+    return f"{abs(value):.2f}°{positive if value >= 0 else negative}"
+
+
+def region_bounds(study: Study, crs: str) -> BoundingBox:
+    """Return the edges of the study's region in `crs`."""
+    region = study.settings.region
+    assert region is not None
+    box = BoundingBox(region.west, region.south, region.east, region.north, region.crs)
+    return box if box.crs == crs else box.to_crs(crs)
+
+
+def _geobox_like(study: Study, name: str) -> GeoBox:
+    path = study.input(name)
+    geobox = read_info(path).geobox
+    crs = study.settings.grid.crs or geobox.crs
+    if crs is None:
+        raise StudyError(
+            f"grid.like: {path} has no coordinate system; say which in grid.crs, "
+            "such as 'EPSG:28992'"
+        )
+    if geobox.transform.b or geobox.transform.d:
+        raise StudyError(f"grid.like: {path} is a rotated raster; the map's grid runs north-south")
+    return GeoBox(geobox.shape, geobox.transform, crs)
+
+
+def _cropped(geobox: GeoBox, bounds: BoundingBox) -> GeoBox:
+    """Return the part of a grid that holds the bounds, in whole pixels."""
+    west, north = ~geobox.transform * (bounds.left, bounds.top)
+    east, south = ~geobox.transform * (bounds.right, bounds.bottom)
+    rows = slice(
+        max(0, math.floor(north + ALIGNMENT_PX)),
+        min(geobox.shape.y, math.ceil(south - ALIGNMENT_PX)),
+    )
+    cols = slice(
+        max(0, math.floor(west + ALIGNMENT_PX)), min(geobox.shape.x, math.ceil(east - ALIGNMENT_PX))
+    )
+    if rows.start >= rows.stop or cols.start >= cols.stop:
+        raise StudyError(
+            f"[region] lies outside the raster that grid.like names ({region_text(geobox)})"
+        )
+    return geobox[rows, cols]
