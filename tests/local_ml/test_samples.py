@@ -146,7 +146,7 @@ def test_another_version_target_or_unit(path):
     with pytest.raises(SampleTableError, match="schema_version 99"):
         read_samples(path, TARGET)
     _alter(path.with_suffix(".json"), '"schema_version": 99', '"schema_version": 1')
-    with pytest.raises(SampleTableError, match="vwc in m3 m-3.*target is vwc in percent"):
+    with pytest.raises(SampleTableError, match=r"vwc in m3 m-3.*target is vwc in percent"):
         read_samples(path, TargetSettings(unit="percent", maximum=85))
 
 
@@ -176,5 +176,5 @@ def test_parts_of_a_table():
     assert part.names == ("ndvi", "twi")
     assert part.site_id.tolist() == table.site_id[[2, 0]].tolist()
     assert len({table.fingerprint, part.fingerprint, table.rows(np.arange(3)).fingerprint}) == 3
-    with pytest.raises(SampleTableError, match="'twy'.*nearest name is 'twi'"):
+    with pytest.raises(SampleTableError, match=r"'twy'.*nearest name is 'twi'"):
         table.with_features(("twy",))

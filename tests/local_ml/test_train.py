@@ -1,0 +1,92 @@
+"""Training as a whole: every file is written, twice the same, and the bundle predicts alike."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from local_ml.features import Feature
+from local_ml.learners import lighten
+from local_ml.predictor import Predictor
+from local_ml.samples import SampleTable
+from local_ml.settings import (
+    EnsembleSettings,
+    FusionSettings,
+    LearningSettings,
+    SelectionSettings,
+    ValidationSettings,
+)
+from local_ml.train import train
+
+SETTINGS = LearningSettings(
+    selection=SelectionSettings(
+        designs=("grouped",), trees=10, folds=2, drop_share=0.5, probes=1, minimum_features=2
+    ),
+    ensemble=lighten(EnsembleSettings(), 10),
+    fusion=FusionSettings(folds=2),
+    validation=ValidationSettings(folds=2, workers=1),
+)
+NAMES = ("validation.json", "selection.json", "out_of_fold.csv", "importance.csv",
+         "manifest.json", "arrays.npz")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(70, 4))
+    X[:, 3] = np.resize([1, 2, 3], 70)
+    features = [Feature("twi", "1", group="terrain"), Feature("vv", "dB"), Feature("ndvi", "1"),
+                Feature("soil", "1", levels=(1, 2, 3))]  # fmt: skip
+    target = 0.3 + 0.05 * X[:, 0] + 0.1 * (X[:, 3] == 2)
+    split = np.where(np.arange(70) < 10, "test", "train")
+    return SampleTable.in_memory(features, X, target, split=split)
+
+
+@pytest.fixture(scope="module")
+def trained(table, tmp_path_factory):
+    return train(table, SETTINGS, tmp_path_factory.mktemp("a") / "model")
+
+
+def test_all_files_are_there_and_the_same_when_trained_again(table, trained, tmp_path):
+    again = train(table, SETTINGS, tmp_path / "model")
+    assert sorted(path.name for path in again.files) == sorted(NAMES)
+    for first, second in zip(trained.files, again.files, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_bundle_predicts_what_the_pipeline_predicts(table, trained):
+    predictor = Predictor.load(trained.files[0].parent)
+    bands = dict(zip(table.names, table.values.T, strict=True))
+    expected = trained.fitted.predict(table)
+    np.testing.assert_allclose(predictor.predict(bands).value, expected, rtol=1e-6)
+
+
+def test_the_out_of_fold_table_holds_each_site_once_a_design(table, trained):
+    frame = pd.read_csv(trained.files[0].parent / "out_of_fold.csv")
+    assert list(frame.columns) == [
+        "design", "fold", "site_id", "method", "group", "observed", "predicted",
+    ]  # fmt: skip
+    assert frame.groupby("design").size().to_dict() == {"grouped": 60, "random": 60, "test": 10}
+    assert not frame.duplicated(["design", "site_id"]).any()
+    observed = dict(zip(table.site_id, table.target, strict=True))
+    np.testing.assert_array_equal(frame["observed"], [observed[site] for site in frame["site_id"]])
+
+
+def test_importance_is_that_of_the_fused_prediction(trained):
+    frame = pd.read_csv(trained.files[0].parent / "importance.csv")
+    assert set(frame["feature"]) == set(trained.fitted.selection.chosen)
+    assert frame["share"].sum() == pytest.approx(1)
+    assert frame["mean_absolute_shap"].is_monotonic_decreasing
+    assert set(frame["feature"][:2]) == {"twi", "soil"}
+
+
+def test_the_selection_is_told_in_full(table, trained):
+    document = json.loads((trained.files[0].parent / "selection.json").read_text())
+    assert document["candidates"] == list(table.names)
+    told = [entry["name"] for entry in document["dropped"]] + document["chosen"]
+    assert sorted(told) == sorted(table.names)
+    assert all(entry["reason"] for entry in document["dropped"])
+    assert set(document["frequency"]) == {"random", "grouped"}
+    assert all(len(step["features"]) == step["n"] for step in document["path"])
