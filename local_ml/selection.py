@@ -38,8 +38,8 @@ class PathStep:
     """The error of one set of features.
 
     `rmse` pools the rows held out in the inner folds of all designs, on the transformed scale,
-    for the plain mean of the members. `standard_error` is that of the rmse's excess over the least one of the
-    path: all sets are held out on the same rows, so only the difference counts.
+    for the plain mean of the members. `standard_error` is that of the rmse's excess over the least
+    one of the path: all sets are held out on the same rows, so only the difference counts.
     """
 
     features: tuple[str, ...]
