@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from export.covariate_settings import CovariateSettings
-from export.covariate_source import CovariateSource, open_source
-from export.warp import read_tile
+from export.covariates.settings import CovariateSettings
+from export.covariates.source import CovariateSource, open_source
+from export.covariates.warp import read_tile
 from gee.grid import Tile, tiles_of
 
 

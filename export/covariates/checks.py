@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from export.covariate_source import CovariateSource, read_source, to_source_pixels
+from export.covariates.source import CovariateSource, read_source, to_source_pixels
+from export.covariates.warp import source_window
 from export.rasters import missing_pixels, open_raster
-from export.warp import source_window
 
 WHOLE_UP_TO_PX = 16_000_000
 BLOCKS = 48

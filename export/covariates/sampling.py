@@ -13,13 +13,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 
-from export.covariate_source import CovariateSource
+from export.covariates.region import Region, read_region
+from export.covariates.source import CovariateSource
+from export.covariates.tiles import read_covariate_tile
+from export.covariates.warp import read_tile
 from export.errors import StudyError
 from export.parallel import in_order
 from export.progress import Progress
-from export.region import Region, read_region
-from export.tiles import read_covariate_tile
-from export.warp import read_tile
 from gee.grid import Tile, positions, relative_area, tiles_of
 from local_ml.randomness import stream
 

@@ -16,7 +16,7 @@ from rasterio.enums import Resampling
 from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 
-from export.covariate_source import FINER_THAN_GRID, CovariateSource, read_source, to_source_pixels
+from export.covariates.source import FINER_THAN_GRID, CovariateSource, read_source, to_source_pixels
 from export.errors import TileError
 from export.rasters import open_raster
 from gee.grid import ALIGNMENT_PX, Tile

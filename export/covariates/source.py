@@ -17,7 +17,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from rasterio.windows import Window
 
-from export.covariate_settings import LARGEST_CODE, CovariateSettings
+from export.covariates.settings import LARGEST_CODE, CovariateSettings
 from export.errors import RasterError, StudyError
 from export.rasters import apply_scale, missing_pixels, read_info, representable
 from gee.grid import ALIGNMENT_PX

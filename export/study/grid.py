@@ -8,9 +8,9 @@ import math
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 
+from export.covariates.region import Region, open_region
 from export.errors import StudyError
 from export.rasters import read_info
-from export.region import Region, open_region
 from export.study import Study
 from gee.grid import ALIGNMENT_PX, PLATEAU_PIXEL_DEG, geobox_of_region
 

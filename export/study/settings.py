@@ -1,26 +1,16 @@
-"""`study.toml` → typed settings, composed of those of `gee` and `local_ml`.
+"""The whole of study.toml as typed settings, composed of those of `local_ml` and `export`.
 
-In: the folder of a study. Out: a frozen `Study`. Every fault of the file is an error that
-names the line, the key, and the nearest valid one.
+In: nested values, as TOML has them. Out: a frozen `StudySettings`; pydantic names every fault.
 """
 
-import tomllib
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from export.covariate_settings import CovariateSettings
-from export.errors import StudyError
-from export.paths import inside_study
-from export.settings_faults import describe_faults
+from export.covariates.settings import CovariateSettings
 from gee.grid import PLATEAU_PIXEL_DEG
 from local_ml.settings import LearningSettings, Settings
 from local_ml.sites.settings import SiteTableSettings
-
-STUDY_FILE = "study.toml"
 
 
 class RegionSettings(Settings):
@@ -146,86 +136,3 @@ class StudySettings(LearningSettings):
         if self.target.name in names:
             raise ValueError(f"covariate '{self.target.name}' bears the name of the target")
         return self
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study's folder and its settings."""
-
-    folder: Path
-    settings: StudySettings
-
-    @classmethod
-    def load(cls, folder: Path) -> "Study":
-        """Read `folder`/study.toml.
-
-        Raises
-        ------
-        StudyError
-            where the folder holds no study, or the file has faults; all of them are named.
-        """
-        path = folder / STUDY_FILE
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except FileNotFoundError as error:
-            raise StudyError(
-                f"{folder} holds no {STUDY_FILE}; `alm90 init {folder}` writes one"
-            ) from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise StudyError(f"{path} cannot be read: {error}") from error
-        return cls(folder.resolve(), parse_study(text, str(path)))
-
-    def input(self, name: str) -> Path:
-        """Return the path of a file that the study names (see `inside_study`)."""
-        return inside_study(self.folder, name, outside_files=self.settings.outside_files)
-
-    @cached_property
-    def sites_folder(self) -> Path:
-        return self.folder / "sites"
-
-    @cached_property
-    def samples_file(self) -> Path:
-        return self.folder / "samples.csv"
-
-    @cached_property
-    def domain_file(self) -> Path:
-        return self.folder / "domain.csv"
-
-    @cached_property
-    def model_folder(self) -> Path:
-        return self.folder / "model"
-
-    @cached_property
-    def covariates_folder(self) -> Path:
-        return self.folder / "covariates"
-
-    @cached_property
-    def map_folder(self) -> Path:
-        return self.folder / "map"
-
-    @cached_property
-    def map_file(self) -> Path:
-        return self.map_folder / f"{self.settings.target.name}.tif"
-
-    @cached_property
-    def report_file(self) -> Path:
-        return self.folder / "report.html"
-
-
-def parse_study(text: str, source: str) -> StudySettings:
-    """Read the text of a study.toml; `source` names it in errors.
-
-    Raises
-    ------
-    StudyError
-        with one line a fault.
-    """
-    try:
-        values: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{source} is not valid TOML: {error}") from error
-    try:
-        return StudySettings.model_validate(values)
-    except ValidationError as error:
-        faults = describe_faults(error, StudySettings, text)
-        raise StudyError("\n".join(f"{source}{fault}" for fault in faults)) from error

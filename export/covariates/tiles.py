@@ -13,15 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from export.covariate_source import CovariateSource, coinciding_origin
+from export.covariates.region import Region, read_region
+from export.covariates.source import CovariateSource, coinciding_origin
+from export.covariates.warp import read_tile
 from export.errors import ExportError, RasterError, StudyError, TileError
 from export.fingerprints import fingerprint
 from export.journal import Journal
 from export.parallel import in_order
 from export.progress import Progress
 from export.rasters import read_bands, read_info, write_geotiff
-from export.region import Region, read_region
-from export.warp import read_tile
 from gee.grid import Tile, grid_to_json
 
 REGION_BAND = "region"

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from export.settings_faults import settings_in
 from export.study import StudySettings
+from export.study.faults import settings_in
 
 _WIDTH = 96
 _FLOW = (
@@ -122,4 +122,5 @@ def _toml(value: Any) -> str:
         return table.as_string()
     if isinstance(value, tuple):
         value = list(value)
-    return tomlkit.item(value).as_string()
+    text: str = tomlkit.item(value).as_string()
+    return text

@@ -1,0 +1,1 @@
+"""Covariates from a user's rasters: on the study's grid, at the sites, and as tiles."""

@@ -1,0 +1,103 @@
+"""The folder of a study: its settings, and where each step's files lie.
+
+In: a folder with a study.toml. Out: a frozen `Study`. Every fault of the file is an error that
+names the line, the key, and the nearest valid one.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from export.errors import StudyError
+from export.paths import inside_study
+from export.study.faults import describe_faults
+from export.study.settings import StudySettings
+
+STUDY_FILE = "study.toml"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's folder and its settings."""
+
+    folder: Path
+    settings: StudySettings
+
+    @classmethod
+    def load(cls, folder: Path) -> "Study":
+        """Read `folder`/study.toml.
+
+        Raises
+        ------
+        StudyError
+            where the folder holds no study, or the file has faults; all of them are named.
+        """
+        path = folder / STUDY_FILE
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError as error:
+            raise StudyError(
+                f"{folder} holds no {STUDY_FILE}; `alm90 init {folder}` writes one"
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError(f"{path} cannot be read: {error}") from error
+        return cls(folder.resolve(), parse_study(text, str(path)))
+
+    def input(self, name: str) -> Path:
+        """Return the path of a file that the study names (see `inside_study`)."""
+        return inside_study(self.folder, name, outside_files=self.settings.outside_files)
+
+    @cached_property
+    def sites_folder(self) -> Path:
+        return self.folder / "sites"
+
+    @cached_property
+    def samples_file(self) -> Path:
+        return self.folder / "samples.csv"
+
+    @cached_property
+    def domain_file(self) -> Path:
+        return self.folder / "domain.csv"
+
+    @cached_property
+    def model_folder(self) -> Path:
+        return self.folder / "model"
+
+    @cached_property
+    def covariates_folder(self) -> Path:
+        return self.folder / "covariates"
+
+    @cached_property
+    def map_folder(self) -> Path:
+        return self.folder / "map"
+
+    @cached_property
+    def map_file(self) -> Path:
+        return self.map_folder / f"{self.settings.target.name}.tif"
+
+    @cached_property
+    def report_file(self) -> Path:
+        return self.folder / "report.html"
+
+
+def parse_study(text: str, source: str) -> StudySettings:
+    """Read the text of a study.toml; `source` names it in errors.
+
+    Raises
+    ------
+    StudyError
+        with one line a fault.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{source} is not valid TOML: {error}") from error
+    try:
+        return StudySettings.model_validate(values)
+    except ValidationError as error:
+        faults = describe_faults(error, StudySettings, text)
+        raise StudyError("\n".join(f"{source}{fault}" for fault in faults)) from error

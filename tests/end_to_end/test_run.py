@@ -1,0 +1,256 @@
+"""From the field table to the map through the command line, as a user types it."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from rio_cogeo.cogeo import cog_validate
+from typer.testing import Result
+
+RESULTS = (
+    "samples.csv",
+    "samples.json",
+    "domain.csv",
+    "sites/screened.csv",
+    "sites/excluded.csv",
+    "model/manifest.json",
+    "model/arrays.npz",
+    "model/validation.json",
+    "model/out_of_fold.csv",
+    "model/selection.json",
+    "model/importance.csv",
+    "map/vwc.tif",
+    "map/comparison.json",
+    "report.html",
+)
+
+Alm90 = Callable[..., Result]
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in RESULTS}
+
+
+def test_the_map_is_a_cog_that_says_what_it_holds(finished: Path) -> None:
+    path = finished / "map" / "vwc.tif"
+    valid, errors, _ = cog_validate(path, strict=True)
+    assert valid, errors
+    with rasterio.open(path) as dataset:
+        assert (dataset.count, dataset.dtypes[0], dataset.nodata) == (1, "float32", -9999.0)
+        assert dataset.shape == (160, 160)
+        assert dataset.units[0] == "m3 m-3"
+        tags = dataset.tags()
+        values = dataset.read(1, masked=True)
+    assert len(tags["model_fingerprint"]) == 64
+    assert len(tags["study_fingerprint"]) == 64
+    assert 0 <= values.min() < values.max() <= 0.85
+
+
+def test_the_map_holds_what_the_bundle_predicts_from_the_tiles(finished: Path) -> None:
+    """An independent walk from tiles to map: a shifted tile or a swapped band would show."""
+    from local_ml.predictor import Predictor
+
+    predictor = Predictor.load(finished / "model")
+    with rasterio.open(finished / "map" / "vwc.tif") as dataset:
+        whole = dataset.read(1)
+    checked = 0
+    for path in (finished / "covariates" / "tiles").glob("*.tif"):
+        row, col = (int(part[1:]) for part in path.stem.split("_")[1:])
+        with rasterio.open(path) as dataset:
+            bands = dict(zip(dataset.descriptions, dataset.read(), strict=True))
+        predicted = predictor.predict(bands).value
+        predicted[bands["region"] == 0] = np.nan
+        height, width = predicted.shape
+        part = whole[row * 64 : row * 64 + height, col * 64 : col * 64 + width]
+        np.testing.assert_array_equal(np.where(np.isnan(predicted), -9999.0, predicted), part)
+        checked += predicted.size
+    assert checked == 160 * 160
+
+
+def test_every_good_site_is_used_and_every_blemish_has_its_reason(finished: Path) -> None:
+    screened = pd.read_csv(finished / "sites" / "screened.csv")
+    excluded = pd.read_csv(finished / "sites" / "excluded.csv")
+    assert len(screened) == 80
+    assert len(pd.read_csv(finished / "samples.csv")) == 80
+    assert set(excluded["reason"]) == {
+        "longitude and latitude look swapped",
+        "out of the region",
+        "target missing",
+    }
+
+
+def test_a_second_run_does_nothing(alm90: Alm90, study: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in study.rglob("*.tif")}
+    again = alm90("run", study)
+    assert again.exit_code == 0
+    lines = [line for line in again.stdout.splitlines() if "unchanged, nothing to do" in line]
+    assert [line.split()[0] for line in lines] == [
+        "sites",
+        "sample",
+        "train",
+        "mosaic",
+        "compare",
+        "report",
+    ]
+    assert "(0 written" in again.stdout
+    assert "(0 predicted" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in study.rglob("*.tif")} == before
+
+
+def test_the_same_study_gives_the_same_bytes_with_other_workers(
+    alm90_process: Alm90,
+    finished: Path,
+    fresh: Callable[..., Path],
+    plateau_values: tuple[Path, dict[str, Any]],
+) -> None:
+    values = plateau_values[1]
+    other = fresh(
+        map={**values["map"], "workers": 1}, validation={**values["validation"], "workers": 2}
+    )
+    assert alm90_process("run", other).returncode == 0
+    ours, theirs = results(finished), results(other)
+    differing = [name for name in RESULTS if ours[name] != theirs[name]]
+    # The settings of the workers stand in the map's study fingerprint and in the report.
+    assert set(differing) <= {"map/vwc.tif", "map/comparison.json", "report.html"}
+    with rasterio.open(finished / "map/vwc.tif") as a, rasterio.open(other / "map/vwc.tif") as b:
+        np.testing.assert_array_equal(a.read(1), b.read(1))
+
+
+@pytest.mark.parametrize("step", ["final model", "map tiles"])
+def test_a_run_killed_in_mid_step_resumes_to_the_same_bytes(
+    alm90: Alm90, finished: Path, fresh: Callable[..., Path], step: str
+) -> None:
+    folder = fresh()
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "export.cli", "run", str(folder)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(step) and "to do" not in line:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.wait()
+    process.stderr.close()
+    assert process.returncode == -signal.SIGKILL
+    assert not (folder / "report.html").exists()
+    assert alm90("run", folder).exit_code == 0
+    assert results(folder) == results(finished)
+
+
+def test_an_interrupted_run_says_so_and_ends_with_130(fresh: Callable[..., Path]) -> None:
+    folder = fresh()
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "export.cli", "run", str(folder)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if line.startswith("final model"):
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            break
+    said += process.stderr.read()
+    assert process.wait() == 130
+    assert "the same command resumes" in said
+
+
+def test_a_changed_title_redoes_the_map_but_not_the_model(alm90: Alm90, study: Path) -> None:
+    path = study / "study.toml"
+    path.write_text(path.read_text().replace('# title = ""', 'title = "Wetter"'))
+    done = alm90("run", study)
+    assert done.exit_code == 0
+    for step in ("sites", "sample", "train"):
+        assert any(
+            line.startswith(step) and "unchanged" in line for line in done.stdout.splitlines()
+        )
+    with rasterio.open(study / "map" / "vwc.tif") as dataset:
+        assert dataset.tags()["TIFFTAG_IMAGEDESCRIPTION"] == "Wetter"
+
+
+def test_a_tile_altered_behind_our_back_is_made_again(
+    alm90: Alm90, study: Path, finished: Path
+) -> None:
+    tile = sorted((study / "map" / "tiles").glob("*.tif"))[0]
+    tile.write_bytes(tile.read_bytes()[:-100])
+    done = alm90("run", study)
+    assert done.exit_code == 0
+    assert "(1 predicted" in done.stdout
+    assert tile.read_bytes() == (finished / "map" / "tiles" / tile.name).read_bytes()
+
+
+def test_a_raster_broken_at_export_leaves_a_hole_and_exit_code_5(alm90: Alm90, study: Path) -> None:
+    kept = json.loads((study / "model" / "manifest.json").read_text())["features"][0]["name"]
+    path = next(study.glob(f"rasters/{kept}.tif"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = b"\xff" * (len(content) - len(content) // 2)
+    path.write_bytes(content)
+    done = alm90("export", study)
+    assert done.exit_code in (3, 5), done.output
+    assert kept in done.output
+
+
+def test_predict_works_on_tiles_and_a_model_of_others(
+    alm90: Alm90, finished: Path, tmp_path: Path
+) -> None:
+    """Bands in another order, no region band: bound by name, the map is the same."""
+    tiles = tmp_path / "theirs"
+    tiles.mkdir()
+    for path in (finished / "covariates" / "tiles").glob("*.tif"):
+        with rasterio.open(path) as dataset:
+            profile = dataset.profile
+            names = list(reversed(dataset.descriptions[1:]))
+            bands = dataset.read()[1:][::-1]
+        profile.update(count=len(bands))
+        with rasterio.open(tiles / path.name, "w", **profile) as dataset:
+            dataset.write(bands)
+            dataset.descriptions = names
+    done = alm90(
+        "predict", "--model", finished / "model", "--covariates", tiles, "--out", tmp_path / "map"
+    )
+    assert done.exit_code == 0, done.output
+    with rasterio.open(tmp_path / "map" / "vwc.tif") as theirs:
+        found = theirs.read(1)
+        row, col = (
+            round(x)
+            for x in (
+                ~rasterio.open(finished / "map/vwc.tif").transform
+                * (theirs.transform.c, theirs.transform.f)
+            )[::-1]
+        )
+    with rasterio.open(finished / "map" / "vwc.tif") as ours:
+        expected = ours.read(1)[row : row + found.shape[0], col : col + found.shape[1]]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_train_works_on_samples_of_others(alm90: Alm90, finished: Path, tmp_path: Path) -> None:
+    for name in ("samples.csv", "samples.json"):
+        shutil.copy(finished / name, tmp_path / name)
+    done = alm90(
+        "train",
+        "--samples",
+        tmp_path / "samples.csv",
+        "--model",
+        tmp_path / "model",
+        "--settings",
+        finished / "study.toml",
+    )
+    assert done.exit_code == 0, done.output
+    ours = (finished / "model" / "manifest.json").read_bytes()
+    assert (tmp_path / "model" / "manifest.json").read_bytes() == ours

@@ -1,0 +1,148 @@
+"""study.toml: what is wrong is named by line, key and nearest valid key."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.errors import StudyError
+from export.study import Study, StudySettings, parse_study
+from export.study.template import study_template
+
+REGION = "[region]\nwest = 92.0\nsouth = 34.0\neast = 94.0\nnorth = 36.0\n"
+
+
+def fault_of(text: str) -> str:
+    with pytest.raises(StudyError) as caught:
+        parse_study(text, "study.toml")
+    return str(caught.value)
+
+
+def test_a_region_is_all_that_a_study_must_give() -> None:
+    settings = parse_study(REGION, "study.toml")
+    assert settings.target.name == "vwc"
+    assert settings.target.unit == "m3 m-3"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "nearest"),
+    [
+        ("tittle = 'x'\n" + REGION, 1, "tittle", "title"),
+        (REGION + "[selection]\ndrop_shar = 0.1\n", 7, "selection.drop_shar", "drop_share"),
+        (
+            REGION + "[ensemble.xgboost]\n\ntree = 5\n",
+            8,
+            "ensemble.xgboost.tree",
+            "trees",
+        ),
+        (
+            REGION
+            + "[[covariates]]\nname = 'twi'\nfile = 'twi.tif'\n"
+            + "[[covariates]]\nname = 'dem'\nfile = 'dem.tif'\nnodatta = 1\n",
+            12,
+            "covariates[2].nodatta",
+            "nodata",
+        ),
+        (REGION + "[sites.colums]\nvwc = 'a'\n", 6, "sites.colums", "columns"),
+    ],
+)
+def test_an_unknown_key_is_named_with_line_and_nearest(
+    text: str, line: int, key: str, nearest: str
+) -> None:
+    message = fault_of(text)
+    assert f"study.toml, line {line}: {key} is not a known key" in message
+    assert f"did you mean '{nearest}'" in message
+
+
+def test_all_faults_come_in_one_message() -> None:
+    message = fault_of("nam = 'x'\nseed = -1\n" + REGION)
+    assert "line 1: nam" in message
+    assert "line 2: seed" in message
+
+
+def test_swapped_west_and_east_are_refused_by_name() -> None:
+    swapped = REGION.replace("92.0", "104.68").replace("94.0", "68.02")
+    message = fault_of(swapped)
+    assert "west (104.68) must be less than east (68.02)" in message
+    assert "swapped" in message
+
+
+def test_equal_edges_make_no_region() -> None:
+    assert "south (36.0)" in fault_of(REGION.replace("34.0", "36.0"))
+
+
+def test_metres_given_as_degrees_are_refused() -> None:
+    text = "[region]\nwest = 178440\nsouth = 329600\neast = 181560\nnorth = 333760\n"
+    message = fault_of(text)
+    assert "set region.crs" in message
+
+
+@pytest.mark.parametrize("unit", ["volume", "m3 m−3", "dgC"])
+def test_an_unknown_unit_of_the_target_is_refused_with_the_nearest(unit: str) -> None:
+    message = fault_of(REGION + f"[target]\nunit = '{unit}'\n")
+    assert "line 7: target.unit" in message
+    assert f"unit '{unit}' is not known; the nearest known one is" in message
+
+
+def test_a_covariate_named_twice_is_refused() -> None:
+    entry = "[[covariates]]\nname = 'twi'\nfile = 'twi.tif'\n"
+    assert "more than once: twi" in fault_of(REGION + entry + entry)
+
+
+def test_a_covariate_may_not_bear_the_name_of_the_target() -> None:
+    assert "target" in fault_of(REGION + "[[covariates]]\nname = 'vwc'\nfile = 'a.tif'\n")
+
+
+def test_broken_toml_is_refused_with_its_place() -> None:
+    assert "line 1" in fault_of("seed = = 3\n" + REGION)
+
+
+def test_no_region_and_no_raster_to_be_like_is_refused() -> None:
+    assert "[region] is missing" in fault_of("seed = 1\n")
+
+
+def test_a_folder_without_study_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="alm90 init"):
+        Study.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"region": {"west": 92.0, "south": 34.0, "east": 94.0, "north": 36.0}},
+        {
+            "name": "测试",
+            "title": 'quotes " and # signs',
+            "period": [2009, 2024],
+            "grid": {"like": "dem.tif", "crs": "EPSG:28992"},
+            "target": {"name": "zinc", "unit": "mg kg-1", "maximum": 3000.0, "transform": "log"},
+            "sites": {"columns": {"zinc": "zinc", "x": "x", "y": "y"}, "crs": "EPSG:28992"},
+            "covariates": [
+                {"name": "dem", "file": "dem.tif", "unit": "m", "nodata": -99999},
+                {"name": "soil", "file": "soil.tif", "categorical": True},
+            ],
+        },
+    ],
+)
+def test_the_template_reads_back_as_the_values_it_was_made_of(values: dict[str, Any]) -> None:
+    text = study_template(values)
+    assert parse_study(text, "study.toml") == StudySettings.model_validate(values)
+
+
+def test_the_template_documents_every_key() -> None:
+    text = study_template({"region": {"west": 92.0, "south": 34.0, "east": 94.0, "north": 36.0}})
+    for table in ("selection", "ensemble.catboost", "fusion", "validation", "sites", "map"):
+        assert f"[{table}]" in text
+    for key in ("drop_share", "shrinkage", "missing_codes", "outside_files", "reference"):
+        assert f"{key} = " in text
+
+
+def test_a_commented_default_can_be_uncommented_as_it_stands() -> None:
+    """A default shown in a form that TOML can't read would break the first edit of a user."""
+    text = study_template({"region": {"west": 92.0, "south": 34.0, "east": 94.0, "north": 36.0}})
+    opened = "\n".join(
+        line.removeprefix("# ") if re.match(r"# \w+ = ", line) and "(not set)" not in line else line
+        for line in text.splitlines()
+    )
+    assert parse_study(opened, "study.toml").seed == StudySettings.model_fields["seed"].default
