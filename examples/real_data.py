@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from export.study_template import study_template
+from export.study.template import study_template
 
 
 def vindum(data: Path) -> dict[str, Any]:

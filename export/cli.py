@@ -266,6 +266,15 @@ def mosaic(folder: StudyFolder) -> None:
 
 
 @app.command()
+def compare(folder: StudyFolder) -> None:
+    """Hold the map against a reference raster, where the study names one (map.reference)."""
+    with _study(folder) as context:
+        from export.steps.compare import compare_step
+
+        compare_step(context)
+
+
+@app.command()
 def report(folder: StudyFolder) -> None:
     """Write report.html: the scores, what the model took from the covariates, the map."""
     with _study(folder) as context:

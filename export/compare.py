@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from export.covariate_source import CovariateSource
+from export.covariates.source import CovariateSource
+from export.covariates.warp import read_tile
 from export.progress import Progress
 from export.rasters import open_raster
-from export.warp import read_tile
 from gee.grid import tiles_of
 
 

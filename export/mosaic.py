@@ -19,6 +19,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from export.covariates.tiles import geobox_of_tiles, tile_origin
 from export.errors import RasterError, TileError
 from export.fingerprints import fingerprint
 from export.journal import Journal
@@ -32,7 +33,6 @@ from export.rasters import (
     put_in_place,
     read_info,
 )
-from export.tiles import geobox_of_tiles, tile_origin
 
 STEP = "mosaic"
 FORMAT_VERSION = 1

@@ -14,13 +14,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from export.covariates.tiles import REGION_BAND, read_covariate_tile
 from export.errors import ExportError, RasterError, TileError
 from export.fingerprints import fingerprint
 from export.journal import Journal
 from export.parallel import in_order
 from export.progress import Progress
 from export.rasters import read_info, write_geotiff
-from export.tiles import REGION_BAND, read_covariate_tile
 from local_ml.errors import LocalMLError
 from local_ml.features import Feature
 

@@ -17,9 +17,9 @@ def compare_step(context: Context) -> None:
 
     def work() -> tuple[list[Path], str]:
         from export.compare import compare_with_reference
-        from export.covariate_settings import CovariateSettings
-        from export.covariate_source import open_source
-        from export.study_grid import study_geobox
+        from export.covariates.settings import CovariateSettings
+        from export.covariates.source import open_source
+        from export.study.grid import study_geobox
 
         source = open_source(
             CovariateSettings.model_validate(

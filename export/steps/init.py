@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from export.errors import StudyError
-from export.record import values_from_record
 from export.study import STUDY_FILE, Study, parse_study
-from export.study_template import study_template
+from export.study.record import values_from_record
+from export.study.template import study_template
 from local_ml.files import write_whole
 
 _EXAMPLES = ("plateau",)

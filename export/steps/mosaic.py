@@ -1,11 +1,11 @@
 """`mosaic`: map tiles → one Cloud-Optimized GeoTIFF."""
 
+from export.covariates.region import region_tiles
+from export.covariates.tiles import tile_files
 from export.fingerprints import fingerprint
 from export.mosaic import write_mosaic
-from export.region import region_tiles
 from export.steps.context import Context
-from export.study_grid import study_region
-from export.tiles import tile_files
+from export.study.grid import study_region
 from local_ml.predictor import Predictor
 
 

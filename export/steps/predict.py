@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from export.covariates.tiles import tile_files
 from export.journal import Journal
 from export.mosaic import write_mosaic
 from export.predict import PredictReport, predict_tiles
 from export.progress import Progress
 from export.steps.context import Context
-from export.tiles import tile_files
 from local_ml.files import json_bytes, write_whole
 from local_ml.predictor import Predictor
 

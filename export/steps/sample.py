@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from export.covariate_checks import SourceReport, check_source
-from export.covariate_source import CovariateSource, open_source
+from export.covariates.checks import SourceReport, check_source
+from export.covariates.region import Region
+from export.covariates.sampling import domain_sample, sample_at
+from export.covariates.source import CovariateSource, open_source
+from export.covariates.tiles import stack_fingerprint
 from export.errors import ExportError, RasterError, StudyError
-from export.region import Region
-from export.sampling import domain_sample, sample_at
 from export.steps.context import Context
-from export.study_grid import study_region
-from export.tiles import stack_fingerprint
+from export.study.grid import study_region
 from gee.grid import centres, grid_to_json
 from local_ml.features import Feature
 from local_ml.files import json_bytes, write_whole

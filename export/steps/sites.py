@@ -27,8 +27,8 @@ def sites_step(context: Context) -> None:
 
 
 def _screen(context: Context) -> tuple[list[Path], str]:
-    from export.sampling import locate
-    from export.study_grid import region_text, study_region
+    from export.covariates.sampling import locate
+    from export.study.grid import region_text, study_region
     from local_ml.sites import read_field_table, screen
 
     study, settings = context.study, context.study.settings

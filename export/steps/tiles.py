@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
-from export.covariate_source import open_source
+from export.covariates.region import region_tiles
+from export.covariates.sampling import skew_check
+from export.covariates.source import open_source
+from export.covariates.tiles import write_covariate_tiles
 from export.errors import TileError
-from export.region import region_tiles
-from export.sampling import skew_check
 from export.steps.context import Context
-from export.study_grid import study_region
-from export.tiles import write_covariate_tiles
+from export.study.grid import study_region
 from local_ml.samples import read_samples
 
 _DIFFERENCES_SHOWN = 10

@@ -79,10 +79,10 @@ def invert_velocity(
             f"differs by {difference.mean():+.3f} {target.unit} on average (root mean square "
             f"{np.sqrt(np.mean(difference**2)):.3f})"
         )
-    if inverted.any() and (own & ~inverted).any():
+    if inverted.any() and (both & ~inverted).any():
         warnings.append(
-            "some values are the table's own and some were inverted here: two formulas may be "
-            "mixed; set gpr.invert to 'always' or 'never' in [sites] to use one"
+            "some radar values are the table's own and some were inverted here: two formulas may "
+            "be mixed; set gpr.invert to 'always' or 'never' in [sites] to use one"
         )
     wet = inverted & result.above_porosity
     if wet.any():

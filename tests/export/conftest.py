@@ -10,8 +10,8 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from export.covariate_settings import CovariateSettings
-from export.covariate_source import CovariateSource, open_source
+from export.covariates.settings import CovariateSettings
+from export.covariates.source import CovariateSource, open_source
 from gee.grid import geobox_of_region
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import rasterio
 
+from export.covariates.tiles import tile_files
 from export.errors import TileError
 from export.journal import Journal
 from export.predict import predict_tiles
 from export.progress import silent
 from export.rasters import read_info, write_geotiff
-from export.tiles import tile_files
 from local_ml.features import Feature
 
 

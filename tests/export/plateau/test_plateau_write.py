@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import rasterio
 
-from export.covariate_settings import CovariateSettings
-from export.covariate_source import open_source
+from export.covariates.settings import CovariateSettings
+from export.covariates.source import open_source
+from export.covariates.warp import read_tile
 from export.plateau import PlateauExample, write_plateau
 from export.plateau.fieldwork import plan_visits
 from export.plateau.world import Plateau
-from export.warp import read_tile
 from gee.grid import PLATEAU_PIXEL_DEG, geobox_of_region, tiles_of
 
 
