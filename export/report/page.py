@@ -1,0 +1,277 @@
+"""The page itself: a study's results, charts and sentences put into the template.
+
+In: a study whose steps have run. Out: `report.html`, UTF-8, one self-contained file; the same
+study gives the same bytes.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from export.report import charts, text, words
+from export.report.data import Design, ReportData, read_report_data
+from export.report.drawing import MARKERS
+from export.report.map_figure import MapPicture, map_figure, read_picture
+from export.study import Study
+from export.study.grid import region_text, study_geobox
+from local_ml.files import write_whole
+
+_MEMBERS = {
+    "random_forest": "Random forest",
+    "extra_trees": "Extremely randomised trees",
+    "xgboost": "XGBoost",
+    "catboost": "CatBoost",
+}
+
+
+def write_report(study: Study, path: Path, *, provenance: dict[str, str]) -> list[Path]:
+    """Write the report of a study.
+
+    Parameters
+    ----------
+    path : of the page
+    provenance : what else the page is to say of its making, such as the software's version;
+        no dates, lest the same study give another page
+
+    Returns
+    -------
+    files : those written
+
+    Raises
+    ------
+    MissingStepError
+        where a step that the page cannot do without has not run.
+    ExportError
+        where a result file cannot be read.
+    """
+    data = read_report_data(study)
+    page = _environment().get_template("template.html").render(_context(study, data, provenance))
+    write_whole(path, page.encode())
+    return [path]
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": _number,
+        "integer": lambda value: _number(value, 0),
+        "share": _share,
+        "significant": _significant,
+        "unit": lambda unit: text.unit_text(unit) or "1",
+        "count": text.count,
+    }
+    return environment
+
+
+def _number(value: float | None, decimals: int, *, sign: bool = False) -> Markup:
+    return _exact(value, text.fixed(value, decimals, sign=sign))
+
+
+def _share(value: float | None) -> Markup:
+    return _exact(value, text.share(value))
+
+
+def _significant(value: float | None, digits: int = 3) -> Markup:
+    return _exact(value, text.significant(value, digits))
+
+
+def _exact(value: float | None, shown: str) -> Markup:
+    """Return a rounded number that carries the exact one for machines."""
+    if value is None or not math.isfinite(value):
+        return Markup("{}").format(shown)
+    return Markup('<data value="{}">{}</data>').format(repr(value), shown)
+
+
+def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict[str, Any]:
+    settings = study.settings
+    reach = _largest_bias(data)
+    target, unit = data.manifest.target.name, data.manifest.target.unit
+    parts = data.validation.parts
+    errors = [d.scores.rmse for d in parts.values() if d.scores and d.scores.rmse is not None]
+    decimals = text.decimals_for(min(errors, default=None))
+    return {
+        "study": settings,
+        "folder": study.folder.name,
+        "data": data,
+        "target": target,
+        "unit": unit,
+        "decimals": decimals,
+        "in_unit": text.in_unit,
+        "words": words,
+        "region_text": region_text(study_geobox(study)),
+        "members": [
+            (_MEMBERS.get(name, name), weight)
+            for name, weight in zip(
+                data.manifest.fusion.members, data.manifest.fusion.weights, strict=True
+            )
+        ],
+        "skill_warnings": words.skill_warnings(data),
+        "map": _map(data, target, unit),
+        "columns": _score_columns(data),
+        "designs": [
+            {
+                "name": name,
+                "label": words.design_label(name),
+                "part": design,
+                "scatter": _scatter(name, design, data, target, unit),
+                "bias": charts.bias_by_fifths(f"bias-{name}", design, reach, unit)
+                if design.scores
+                else None,
+            }
+            for name, design in parts.items()
+        ],
+        "bias_reference": next((d.scores for d in parts.values() if d.scores), None),
+        "importance": charts.importance(
+            "importance", data.importance, data.manifest.fusion, target, unit
+        )
+        if len(data.importance)
+        else None,
+        "path": charts.selection_path(
+            "selection-path", data.selection, data.manifest.fusion, target, unit
+        )
+        if data.selection.path
+        else None,
+        "fifth_names": charts.FIFTHS,
+        "features_shown": charts.FEATURES_SHOWN,
+        "features": _features(study, data),
+        "frequency_designs": list(data.selection.frequency),
+        "methods": _methods(data.sites),
+        "covariates": _covariates(study, data),
+        "provenance": provenance,
+    }
+
+
+def _largest_bias(data: ReportData) -> float:
+    sizes = [
+        abs(fifth.bias)
+        for design in data.validation.parts.values()
+        for fifth in (*design.bias_by_fifth_of_prediction, *design.bias_by_fifth_of_observation)
+        if fifth.bias is not None
+    ]
+    return max(sizes, default=0.0) or 1.0
+
+
+def _map(data: ReportData, target: str, unit: str) -> dict[str, Any] | None:
+    if data.map_file is None:
+        return None
+    picture: MapPicture = read_picture(data.map_file)
+    low, high = picture.colour_limits
+    return {
+        "figure": map_figure("map", picture, data.sites, target, unit),
+        "file": data.map_file.name,
+        "shape": picture.shape,
+        "decimated": picture.values.shape != picture.shape,
+        "empty": not picture.present.size,
+        "low": low,
+        "high": high,
+        "crs": picture.crs.name,
+    }
+
+
+def _score_columns(data: ReportData) -> list[dict[str, Any]]:
+    """Return the columns of the table of scores: heading, sub-heading, scores."""
+    columns: list[dict[str, Any]] = []
+    for name, design in data.validation.parts.items():
+        own = [("model", design.scores)]
+        if design.baseline is not None:
+            own.append(("plain forest", design.baseline.scores))
+        columns.append({"label": words.design_label(name), "parts": own})
+    if data.comparison is not None:
+        columns.append({"label": "Reference", "parts": [("map", data.comparison.scores)]})
+    return columns
+
+
+def _scatter(name: str, design: Design, data: ReportData, target: str, unit: str) -> Markup | None:
+    every = data.out_of_fold.dropna(subset=["observed", "predicted"])
+    rows = every[every["design"] == name]
+    if design.scores is None or rows.empty:
+        return None
+    values = every[["observed", "predicted"]].to_numpy()
+    # The most frequent first; those for which there is no mark of their own share the last.
+    methods = list(data.out_of_fold["method"].value_counts(sort=False).sort_index().index)
+    methods.sort(key=lambda method: -int((data.sites["method"] == method).sum()))
+    if len(methods) > len(MARKERS):
+        others = methods[len(MARKERS) - 1 :]
+        rows = rows.assign(method=rows["method"].where(~rows["method"].isin(others), "others"))
+        methods = [*methods[: len(MARKERS) - 1], "others"]
+    return charts.observed_against_predicted(
+        f"scatter-{name}", rows, design, methods, (float(values.min()), float(values.max())),
+        target, unit,
+    )  # fmt: skip
+
+
+def _features(study: Study, data: ReportData) -> dict[str, list[dict[str, Any]]]:
+    """Return the kept features, the most important first, and those that were not kept."""
+    known = {covariate.name: covariate for covariate in study.settings.covariates}
+    reasons = {dropped.name: dropped.reason for dropped in data.selection.dropped}
+
+    def row(name: str, unit: str, group: str) -> dict[str, Any]:
+        frequency = [shares.get(name, 0.0) for shares in data.selection.frequency.values()]
+        return {
+            "name": name, "unit": unit, "group": group, "frequency": frequency,
+            "reason": reasons.get(name, ""),
+        }  # fmt: skip
+
+    kept = [
+        row(record["feature"], record["unit"], record["group"])
+        | {"shap": record["mean_absolute_shap"], "share": record["share"]}
+        for record in data.importance.to_dict("records")
+    ]
+    names = {feature["name"] for feature in kept}
+    dropped = [
+        row(
+            name,
+            known[name].unit if name in known else "1",
+            known[name].group if name in known else "",
+        )
+        for name in data.selection.candidates
+        if name not in names
+    ]
+    dropped.sort(key=lambda feature: (-sum(feature["frequency"]), feature["name"]))
+    return {"kept": kept, "dropped": dropped}
+
+
+def _methods(sites: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return for each method the number of kept sites and what they measured."""
+    return [
+        {
+            "name": method or "unnamed",
+            "n": len(block),
+            "mean": float(block["target"].mean()),
+            "low": float(block["target"].min()),
+            "high": float(block["target"].max()),
+        }
+        for method, block in sites.groupby("method", sort=True)
+    ]
+
+
+def _covariates(study: Study, data: ReportData) -> list[dict[str, Any]]:
+    """Return the study's covariates with what was found when their rasters were looked at."""
+    checked = (
+        {} if data.covariates is None else {c.covariate: c for c in data.covariates.covariates}
+    )
+    missing = {} if data.covariates is None else data.covariates.missing_at_sites
+    return [
+        {
+            "name": covariate.name,
+            "file": covariate.file
+            if covariate.band == 1
+            else f"{covariate.file} (band {covariate.band})",
+            "unit": covariate.unit,
+            "group": covariate.group,
+            "kept": covariate.name in data.selection.chosen,
+            "checked": checked.get(covariate.name),
+            "missing": missing.get(covariate.name, 0),
+        }
+        for covariate in study.settings.covariates
+    ]

@@ -1,0 +1,193 @@
+"""What the numbers mean, in sentences for people who do not know the method.
+
+In: documents of `ReportData`. Out: plain text. Each sentence follows from the numbers of the
+study at hand; none is said without them.
+"""
+
+from export.report.data import Comparison, Design, ReportData, Scores
+from export.report.text import count, fixed, share
+
+SCORES = {
+    "r2": (
+        "R²",
+        "share of the observations' variance that is predicted; 0 is no better than their mean, "
+        "below 0 is worse",
+    ),
+    "rmse": ("RMSE", "size of a typical error; large errors weigh more"),
+    "mae": ("MAE", "mean size of an error"),
+    "bias": ("Bias", "mean of predicted − observed"),
+    "concordance": ("Concordance", "closeness to the 1:1 line (Lin's coefficient); 1 is perfect"),
+    "slope_observed_on_predicted": (
+        "Slope",
+        "of observed on predicted; 1 is calibrated, above 1 the predictions are too even",
+    ),
+}
+
+_DESIGNS = {
+    "random": (
+        "Random folds",
+        "Sites are dealt to {folds} folds by chance, and each fold is predicted from the others. "
+        "A site left out mostly keeps its neighbours in training, so this says how well the model "
+        "fills in between sites that lie close together. It is the score that most published maps "
+        "give.",
+    ),
+    "grouped": (
+        "Grouped folds",
+        "Sites of one campaign or transect, and sites that lie close, are left out together, in "
+        "{folds} folds. This says how well the model does away from all sites that it has seen, "
+        "as on most of the map.",
+    ),
+    "test": (
+        "Test set",
+        "These sites were set aside before anything was fitted, and were predicted once.",
+    ),
+}
+
+
+def design_label(design: str) -> str:
+    return _DESIGNS[design][0] if design in _DESIGNS else design.replace("_", " ").capitalize()
+
+
+def design_sentence(name: str, design: Design) -> str:
+    """Say which question a design answers, on how many sites."""
+    text = f"{count(design.n, 'site')}. "
+    if name in _DESIGNS:
+        text += _DESIGNS[name][1].format(folds=design.folds)
+    else:
+        text += f"Held out in {count(design.folds, 'fold')}."
+    if design.no_prediction:
+        text += (
+            f" {count(design.no_prediction, 'more site')} could not be predicted, for want of a "
+            "covariate."
+        )
+    return text
+
+
+def comparison_sentence(comparison: Comparison) -> str:
+    return (
+        f"The finished map beside {comparison.reference}, over {count(comparison.pixels, 'pixel')} "
+        "that both hold. Where that raster is the truth, this is what the other scores try to "
+        "foretell."
+    )
+
+
+def skill_warnings(data: ReportData) -> list[str]:
+    """Return what a reader must know before all else: designs under which there is no skill."""
+    warnings = []
+    for name, design in data.validation.parts.items():
+        label = design_label(name).lower()
+        if design.scores is None:
+            warnings.append(f"No site of the {label} could be predicted, so there is no score.")
+        elif design.scores.r2 is not None and design.scores.r2 <= 0:
+            where = {
+                "grouped": "away from the sites",
+                "random": "even between sites that lie close together",
+                "test": "at the sites of the test set",
+            }.get(name, f"under {label}")
+            warnings.append(
+                f"The model has no skill {where}: R² is {fixed(design.scores.r2, 2)}, so the mean "
+                "of the observations would have predicted them as well."
+            )
+    return warnings
+
+
+def difference_sentence(data: ReportData) -> str | None:
+    """Say what it means that random and grouped folds differ."""
+    designs = data.validation.designs
+    scored = [designs[name].scores for name in ("random", "grouped") if name in designs]
+    if len(scored) < 2:
+        return None
+    random, grouped = scored
+    if random is None or grouped is None or random.r2 is None or grouped.r2 is None:
+        return None
+    pair = (
+        f"R² is {fixed(random.r2, 2)} under random and {fixed(grouped.r2, 2)} under grouped folds"
+    )
+    drop = random.r2 - grouped.r2
+    if drop > 0.05:
+        return (
+            f"{pair}: what lies between the two comes from neighbours that resemble each other, "
+            "and is not to be had where no site is near. For the map as a whole the truth lies "
+            "nearer to the second, the farther its pixels are from the sites."
+        )
+    if drop < -0.05:
+        return (
+            f"{pair}. That the second is higher is unusual; with few groups both scores vary "
+            "much, and neither should be read to the second decimal."
+        )
+    return f"{pair}. They agree, so that the nearness of sites does not flatter the score."
+
+
+def baseline_sentence(data: ReportData) -> str | None:
+    """Hold the model against the plain forest, for better or worse."""
+    parts = []
+    for name, design in data.validation.parts.items():
+        mine, plain = design.scores, design.baseline.scores if design.baseline else None
+        if mine and plain and mine.rmse is not None and plain.rmse:
+            change = mine.rmse / plain.rmse - 1
+            word = "lower" if change < 0 else "higher"
+            amount = f"{share(abs(change))} {word}" if abs(change) >= 0.005 else "the same"
+            parts.append(f"{amount} ({design_label(name).lower()})")
+    if not parts:
+        return None
+    named = {d.baseline.name for d in data.validation.parts.values() if d.baseline}
+    return (
+        f"Beside the plain baseline on the same sites and folds ({', '.join(sorted(named))}), the "
+        f"RMSE of the model is {', '.join(parts)}."
+    )
+
+
+def transformed_sentence(name: str, design: Design) -> str | None:
+    """Give the scores on the scale of the logarithm, where the members learned that."""
+    scores = design.transformed_scores
+    if scores is None:
+        return None
+    return (
+        f"{design_label(name)}: R² {fixed(scores.r2, 2)}, RMSE {fixed(scores.rmse, 2)}, "
+        f"bias {fixed(scores.bias, 2, sign=True)}"
+    )
+
+
+def regression_to_the_mean(scores: Scores | None) -> str:
+    """Explain why bias by fifths of the observation leans, whatever the model."""
+    text = (
+        "Sorted by the observation, the lowest fifth comes out too high and the highest too low "
+        "under every model: sites get into these fifths partly by what no covariate shows "
+        "(measurement error, a wet hollow smaller than a pixel), and no prediction can follow "
+        "them there."
+    )
+    if scores is not None and scores.r2 is not None and 0 < scores.r2 < 1:
+        text += (
+            f" Even a flawless prediction with R² = {fixed(scores.r2, 2)} rises by only "
+            f"{fixed(scores.r2, 2)} where the observation rises by 1; stretching it until this "
+            "lean is gone would make the errors of the map larger, not smaller."
+        )
+    return text
+
+
+def calibration_sentences(data: ReportData, decimals: int) -> list[str]:
+    """Say what the fusion does after the members are averaged."""
+    rule = data.manifest.fusion
+    sentences = [
+        f"Delivered value = {fixed(rule.intercept, decimals, sign=True)} + "
+        f"{fixed(rule.slope, 3)} × weighted mean of the members"
+        + (", both on the scale of the natural logarithm." if rule.transform == "log" else ".")
+    ]
+    if rule.slope == 1:
+        sentences.append("The slope is exactly 1: no stretching was called for, or none was asked.")
+    elif rule.slope > 1:
+        sentences.append("The slope above 1 undoes what the members flatten by averaging.")
+    else:
+        sentences.append("The slope below 1 draws in predictions that varied too much.")
+    sentences.append(
+        f"The line was fitted on held-out predictions between "
+        f"{fixed(rule.fused_minimum, decimals)} and {fixed(rule.fused_maximum, decimals)}; beyond "
+        "these the correction stays what it is at the nearer end."
+    )
+    if rule.transform == "log":
+        sentences.append(
+            f"Back from the logarithm, values are multiplied by {fixed(rule.smearing, 3)}, the "
+            "mean of the exponential of the residuals (Duan's smearing factor), without which "
+            "they would be too low on average."
+        )
+    return sentences
