@@ -33,25 +33,37 @@ def silent() -> Progress:
     return _Silent()
 
 
-class PlainLines:
-    """One line at the start of a task, one each further 10 %, with the seconds since its start."""
+# A log has no use for lines that follow each other faster than this.
+_SECONDS_APART = 1.0
 
-    def __init__(self, stream: TextIO) -> None:
+
+class PlainLines:
+    """One line at the start of a task, one each further 10 %, with the seconds since its start.
+
+    Parameters
+    ----------
+    seconds_apart : a line that would follow the last one sooner is left out
+    """
+
+    def __init__(self, stream: TextIO, seconds_apart: float = _SECONDS_APART) -> None:
         self._stream = stream
+        self._seconds_apart = seconds_apart
 
     @contextmanager
     def task(self, description: str, total: int) -> Iterator[Task]:
-        yield _PlainTask(self._stream, description, total)
+        yield _PlainTask(self._stream, description, total, self._seconds_apart)
 
 
 class _PlainTask:
-    def __init__(self, stream: TextIO, description: str, total: int) -> None:
+    def __init__(self, stream: TextIO, description: str, total: int, seconds_apart: float) -> None:
         self._stream = stream
+        self._seconds_apart = seconds_apart
         self._description = description
         self._total = total
         self._done = 0
         self._tenths = 0
         self._start = time.monotonic()
+        self._said = 0.0
         self._lock = threading.Lock()
         self._say(f"{description}: {total} to do")
 
@@ -59,9 +71,10 @@ class _PlainTask:
         with self._lock:
             self._done += n
             tenths = 10 * self._done // max(self._total, 1)
-            if tenths > self._tenths:
+            seconds = time.monotonic() - self._start
+            if tenths > self._tenths and seconds - self._said >= self._seconds_apart:
                 self._tenths = tenths
-                seconds = time.monotonic() - self._start
+                self._said = seconds
                 self._say(
                     f"{self._description}: {10 * tenths} % "
                     f"({self._done} of {self._total}) after {seconds:.0f} s"

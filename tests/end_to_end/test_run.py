@@ -126,24 +126,27 @@ def test_the_same_study_gives_the_same_bytes_with_other_workers(
         np.testing.assert_array_equal(a.read(1), b.read(1))
 
 
-@pytest.mark.parametrize("step", ["final model", "map tiles"])
-def test_a_run_killed_in_mid_step_resumes_to_the_same_bytes(
-    alm90: Alm90, finished: Path, fresh: Callable[..., Path], step: str
-) -> None:
-    folder = fresh()
-    process = subprocess.Popen(
+def started(folder: Path) -> "subprocess.Popen[str]":
+    """A run of its own process, whose progress can be read while it works."""
+    return subprocess.Popen(
         [sys.executable, "-u", "-m", "export.cli", "run", str(folder)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
     )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith(step) and "to do" not in line:
-            process.send_signal(signal.SIGKILL)
-            break
-    process.wait()
-    process.stderr.close()
+
+
+@pytest.mark.parametrize("step", ["final model, then nested folds: 50", "map tiles"])
+def test_a_run_killed_in_mid_step_resumes_to_the_same_bytes(
+    alm90: Alm90, finished: Path, fresh: Callable[..., Path], step: str
+) -> None:
+    folder = fresh()
+    with started(folder) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(step):
+                process.send_signal(signal.SIGKILL)
+                break
     assert process.returncode == -signal.SIGKILL
     assert not (folder / "report.html").exists()
     assert alm90("run", folder).exit_code == 0
@@ -152,22 +155,17 @@ def test_a_run_killed_in_mid_step_resumes_to_the_same_bytes(
 
 def test_an_interrupted_run_says_so_and_ends_with_130(fresh: Callable[..., Path]) -> None:
     folder = fresh()
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "export.cli", "run", str(folder)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stderr is not None
     said = ""
-    for line in process.stderr:
-        said += line
-        if line.startswith("final model"):
-            time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
-            break
-    said += process.stderr.read()
-    assert process.wait() == 130
+    with started(folder) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            said += line
+            if line.startswith("final model"):
+                time.sleep(0.2)
+                process.send_signal(signal.SIGINT)
+                break
+        said += process.stderr.read()
+    assert process.returncode == 130
     assert "the same command resumes" in said
 
 

@@ -44,7 +44,7 @@ def test_an_empty_name_is_refused(tmp_path):
 
 def test_plain_lines_come_every_tenth():
     stream = io.StringIO()
-    with PlainLines(stream).task("covariate tiles", 40) as task:
+    with PlainLines(stream, seconds_apart=0).task("covariate tiles", 40) as task:
         for _ in range(40):
             task.advance()
     lines = stream.getvalue().splitlines()
