@@ -293,7 +293,7 @@ def _table(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.Da
         if absent:
             raise ExportError(f"{path} lacks the columns {', '.join(absent)}")
         for name in numbers:
-            table[name] = pd.to_numeric(table[name].replace("", "nan")).astype("float64")
+            table[name] = pd.to_numeric(table[name].replace("", np.nan)).astype("float64")
     except (OSError, ValueError) as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
     return table

@@ -10,6 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -33,7 +34,7 @@ _VARIABLES = {
     INK: "ink", MUTED: "muted", RULE: "rule", PAPER: "paper", NO_DATA: "no-data", MARK: "mark",
     **{colour: f"series-{number}" for number, colour in enumerate(SERIES, 1)},
 }  # fmt: skip
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 9.0,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from pyproj import CRS, Geod, Transformer
@@ -96,7 +96,7 @@ def read_picture(path: Path, longest_px: int = PICTURE_PX) -> MapPicture:
     return MapPicture(filled, (west, east, south, north), crs, full)
 
 
-def colour_map() -> LinearSegmentedColormap:
+def colour_map() -> Colormap:
     """Return the colours from dry to wet; a missing value is transparent."""
     colours = LinearSegmentedColormap.from_list("moisture", list(MOISTURE_COLOURS), COLOURS)
     return colours.with_extremes(bad=(0, 0, 0, 0))
@@ -142,7 +142,7 @@ def map_figure(
             image, cax=bar_axes, orientation="horizontal", extend=_extend(picture)
         )
         bar.set_label(in_unit(target, unit))
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
 
     return draw(name, size, _in_words(picture, sites, target, unit), paint)
 

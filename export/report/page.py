@@ -97,7 +97,7 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
     reach = _largest_bias(data)
     target, unit = data.manifest.target.name, data.manifest.target.unit
     parts = data.validation.parts
-    errors = [d.scores.rmse for d in parts.values() if d.scores and d.scores.rmse is not None]
+    errors = [d.scores.mae for d in parts.values() if d.scores and d.scores.mae]
     decimals = text.decimals_for(min(errors, default=None))
     return {
         "study": settings,

@@ -16,7 +16,7 @@ def unit_text(unit: str) -> str:
         _SYMBOLS.get(word, _EXPONENT.sub(lambda found: found[1].translate(_SUPERSCRIPTS), word))
         for word in unit.split()
     ]
-    return " ".join(word for word in words if word)
+    return "\N{NO-BREAK SPACE}".join(word for word in words if word)
 
 
 def in_unit(name: str, unit: str) -> str:
