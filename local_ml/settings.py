@@ -4,7 +4,7 @@ Every key is described here once; `export` composes these models into the settin
 whole study and writes the descriptions into its template.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -193,3 +193,7 @@ class LearningSettings(Settings):
         FusionSettings(), description="weights of the members and calibration"
     )
     validation: ValidationSettings = Field(ValidationSettings(), description="the nested score")
+
+    def decisive(self) -> dict[str, Any]:
+        """Return the settings on which results depend: all but the numbers of workers."""
+        return self.model_dump(mode="json", exclude={"validation": {"workers"}})

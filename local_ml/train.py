@@ -75,7 +75,7 @@ def train(
         rule=fitted.rule,
         samples_fingerprint=table.fingerprint,
         seed=settings.seed,
-        settings=settings.model_dump(mode="json"),
+        settings=settings.decisive(),
         extra={
             "rows_used": len(fitted.used_rows),
             "rows_left_out": learned.n - len(fitted.used_rows),

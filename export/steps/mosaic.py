@@ -19,7 +19,7 @@ def mosaic_step(context: Context) -> None:
         "target": settings.target.name,
         "unit": settings.target.unit,
         "model_fingerprint": predictor.fingerprint,
-        "study_fingerprint": fingerprint(study=settings),
+        "study_fingerprint": fingerprint(study=settings.decisive()),
         "study": settings.name,
     }
     if settings.title:

@@ -29,6 +29,6 @@ def report_step(context: Context) -> None:
 
     inputs = {
         "files": {path.name: context.journal.file_hash(path) for path in parts if path.exists()},
-        "settings": fingerprint(study=study.settings),
+        "settings": fingerprint(study=study.settings.decisive()),
     }
     context.once("report", inputs, work)

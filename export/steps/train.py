@@ -27,7 +27,7 @@ def train_step(context: Context) -> None:
     inputs = {
         "samples": context.journal.file_hash(samples),
         "description": context.journal.file_hash(samples.with_suffix(".json")),
-        "settings": _what_decides(learning),
+        "settings": learning.decisive(),
     }
     context.once("train", inputs, work)
 
@@ -65,13 +65,6 @@ def _learning_part(settings: LearningSettings) -> LearningSettings:
     """Return what training reads of a study's settings."""
     parts = {name: getattr(settings, name) for name in LearningSettings.model_fields}
     return LearningSettings(**parts)
-
-
-def _what_decides(learning: LearningSettings) -> dict[str, object]:
-    """Return the settings on which the model depends: all but the number of workers."""
-    settings = learning.model_dump(mode="json")
-    del settings["validation"]["workers"]
-    return settings
 
 
 def _train(

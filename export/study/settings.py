@@ -3,7 +3,7 @@
 In: nested values, as TOML has them. Out: a frozen `StudySettings`; pydantic names every fault.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -117,6 +117,9 @@ class StudySettings(LearningSettings):
     )
     domain: DomainSettings = Field(DomainSettings(), description="random sample of the region")
     map: MapSettings = Field(MapSettings(), description="prediction over the region")
+
+    def decisive(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude={"validation": {"workers"}, "map": {"workers"}})
 
     @field_validator("period")
     @classmethod
