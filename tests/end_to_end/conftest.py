@@ -104,7 +104,7 @@ def fresh(plateau_values: tuple[Path, dict[str, Any]], tmp_path: Path) -> Callab
 
     def make(name: str = "fresh", **changes: Any) -> Path:
         source, values = plateau_values
-        folder = tmp_path / name
+        folder = tmp_path / name / "study"
         shutil.copytree(source, folder)
         text = study_template({**values, **changes})
         (folder / "study.toml").write_text(text, encoding="utf-8")
