@@ -93,7 +93,7 @@ def _inline(svg: str, name: str, width_inches: float, alternative: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", body, flags=re.DOTALL)
     # Ids of groups are never pointed at, and would stand twice on a page of several figures.
     body = re.sub(r'<g id="[^"]*"', "<g", body)
-    body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", body)
+    body = re.sub(r"font-family: [^;\"]*; ", "", body)  # that of the page
     for colour, variable in _VARIABLES.items():
         body = body.replace(colour, f"var(--{variable}, {colour})")
     body = re.sub(

@@ -1,0 +1,335 @@
+"""A finished study in miniature, its files in the forms in which the steps write them.
+
+Scores, held-out predictions and the fusion go through the real writers of `local_ml`.
+"""
+
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from affine import Affine
+
+from export.report import write_report
+from export.study import Study, parse_study
+from local_ml.features import Feature
+from local_ml.fusion_rule import FusionRule
+from local_ml.samples import SampleTable
+from local_ml.target_transform import TargetTransform
+from local_ml.train import out_of_fold_frame
+from local_ml.validation import HeldOut, ValidationResult
+
+SITES = 60
+WEST, NORTH, PIXEL_DEG = 93.0, 35.5, 0.01
+ROWS, COLS = 30, 40
+
+STUDY = """
+name = "mini"
+title = "A map in miniature"
+licence = "CC BY 4.0"
+period = [2009, 2024]
+
+[region]
+west = 93.0
+south = 35.2
+east = 93.4
+north = 35.5
+
+[grid]
+pixel_size = 0.01
+
+[map]
+reference = "truth.tif"
+
+[[covariates]]
+name = "twi"
+file = "twi.tif"
+group = "terrain"
+
+[[covariates]]
+name = "ndvi"
+file = "ndvi.tif"
+group = "optical"
+
+[[covariates]]
+name = "lst"
+file = "lst.tif"
+unit = "degC"
+group = "temperature"
+"""
+
+
+class Page(HTMLParser):
+    """A page taken apart: tags with attributes, text, exact values; fails where it nests badly."""
+
+    VOID = ("meta", "br", "link", "img", "input", "hr")
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.html = html
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.values: list[float] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        assert not self._open, f"left open: {self._open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "data":
+            self.values.append(float(dict(attrs)["value"] or ""))
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open, f"</{tag}> closes nothing"
+        assert self._open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] != ["style"]:
+            self.text += data
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def shows(self, value: float) -> bool:
+        return value in self.values
+
+
+def held_out(design: str, folds: int, noise: float, seed: int) -> HeldOut:
+    random = np.random.default_rng(seed)
+    observed = _target()
+    predicted = 0.2 + 0.6 * (observed - 0.2) + random.normal(0, noise, SITES)
+    return HeldOut(
+        design=design,
+        fold=np.arange(SITES) % folds,
+        rows=np.arange(SITES),
+        observed=observed,
+        predicted=predicted,
+        transformed=predicted,
+        baseline=predicted + random.normal(0, 0.02, SITES),
+        selected=(("twi", "ndvi"),) * folds,
+    )
+
+
+def _target() -> np.ndarray:
+    return np.random.default_rng(1).uniform(0.05, 0.5, SITES)
+
+
+def sample_table() -> SampleTable:
+    random = np.random.default_rng(2)
+    return SampleTable.in_memory(
+        [Feature("twi", "1"), Feature("ndvi", "1"), Feature("lst", "degC")],
+        random.normal(size=(SITES, 3)),
+        _target(),
+        method=np.where(np.arange(SITES) % 3 == 0, "ring", "gpr"),
+        group=np.array([f"g{i % 6:03d}" for i in range(SITES)]),
+        longitude=random.uniform(93.02, 93.38, SITES),
+        latitude=random.uniform(35.22, 35.48, SITES),
+    )
+
+
+RULE = FusionRule(
+    members=("random_forest", "extra_trees", "xgboost", "catboost"),
+    weights=(0.375, 0.25, 0.125, 0.25),
+    intercept=-0.0123,
+    slope=1.065,
+    fused_minimum=0.0875,
+    fused_maximum=0.4375,
+    minimum=0.0,
+    maximum=0.85,
+)
+
+MANIFEST: dict[str, Any] = {
+    "schema_version": 1,
+    "target": {"name": "vwc", "unit": "m3 m-3"},
+    "fusion": RULE.to_json(),
+    "seed": 20261,
+    "versions": {"python": "3.11.7", "numpy": "2.4.6"},
+    "samples_fingerprint": "5a" * 32,
+    "extra": {"rows_used": 58, "rows_left_out": 2},
+}
+
+SELECTION: dict[str, Any] = {
+    "schema_version": 1,
+    "candidates": ["twi", "ndvi", "lst"],
+    "dropped": [{"name": "lst", "reason": "missing at 37% of the sites"}],
+    "path": [
+        {"n": 3, "rmse": 0.081, "standard_error": 0.0, "features": ["twi", "ndvi", "lst"]},
+        {"n": 2, "rmse": 0.0815, "standard_error": 0.004, "features": ["twi", "ndvi"]},
+    ],
+    "chosen": ["twi", "ndvi"],
+    "note": "",
+    "frequency": {"random": {"twi": 1.0, "ndvi": 0.8, "lst": 0.2}, "grouped": {"twi": 0.75}},
+}
+
+SITE_REPORT: dict[str, Any] = {
+    "schema_version": 1,
+    "summary": {
+        "rows": 64,
+        "excluded": 3,
+        "reasons": {"target missing": 2, "out of the region": 1},
+        "sites": SITES,
+        "merged_rows": 2,
+        "groups": 6,
+        "methods": {"gpr": 40, "ring": 20},
+        "splits": {"train": SITES},
+    },
+    "warnings": ["two formulas may be mixed"],
+    "notes": ["sites.csv: 64 rows, encoding UTF-8"],
+}
+
+COVARIATES: dict[str, Any] = {
+    "schema_version": 1,
+    "covariates": [
+        {
+            "covariate": name,
+            "resampling": "bilinear",
+            "covered": 1.0,
+            "minimum": -3.25,
+            "maximum": 7.75,
+            "findings": [{"covariate": name, "severity": "note", "text": f"{name}.tif: seen"}],
+        }
+        for name in ("twi", "ndvi", "lst")
+    ],
+    "missing_at_sites": {"lst": 22},
+    "warnings": ["site p7: stated elevation off by 900 m"],
+}
+
+COUNTS = {
+    "schema_version": 1, "region": 1200, "predicted": 1100, "clipped": 11, "missing": 100,
+    "unseen_levels": 3,
+}  # fmt: skip
+
+COMPARISON: dict[str, Any] = {
+    "schema_version": 1,
+    "reference": "truth.tif",
+    "pixels": 1087,
+    "scores": {
+        "r2": 0.4325, "rmse": 0.0949, "mae": 0.0783, "bias": 0.00117, "concordance": 0.5877,
+        "slope_observed_on_predicted": 1.0745,
+    },
+}  # fmt: skip
+
+
+class StudyFiles:
+    """The files of the study; tests change what they are about, then render."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.toml = STUDY
+        table = sample_table()
+        self.validation = ValidationResult(
+            {"random": held_out("random", 5, 0.06, 3), "grouped": held_out("grouped", 4, 0.1, 4)},
+            None,
+            TargetTransform("none"),
+        )
+        self.json("model/manifest.json", MANIFEST)
+        self.json("model/selection.json", SELECTION)
+        self.json("model/validation.json", self.validation.to_json())
+        self.csv("model/out_of_fold.csv", out_of_fold_frame(table, self.validation))
+        self.csv(
+            "model/importance.csv",
+            pd.DataFrame(
+                {
+                    "feature": ["twi", "ndvi"], "unit": "1", "group": ["terrain", "optical"],
+                    "mean_absolute_shap": [0.0390625, 0.013], "share": [0.75, 0.25],
+                }
+            ),
+        )  # fmt: skip
+        self.json("sites/report.json", SITE_REPORT)
+        self.csv(
+            "sites/excluded.csv",
+            pd.DataFrame(
+                {
+                    "row": [4, 9, 11], "site_id": ["p1", "p2", "p3"],
+                    "reason": ["target missing", "target missing", "out of the region"],
+                    "detail": ["no vwc", "no vwc", "(10, 10) lies far away"],
+                }
+            ),
+        )  # fmt: skip
+        self.csv(
+            "sites/screened.csv",
+            pd.DataFrame(
+                {
+                    name: getattr(table, name)
+                    for name in ("site_id", "longitude", "latitude", "method", "group", "split")
+                }
+            ).assign(target=table.target),
+        )
+        self.json("covariates/report.json", COVARIATES)
+        self.json("map/counts.json", COUNTS)
+        self.json("map/comparison.json", COMPARISON)
+        self.map(north_to_south())
+
+    def json(self, name: str, document: dict[str, Any]) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document), encoding="utf-8")
+
+    def csv(self, name: str, table: pd.DataFrame) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(path, index=False)
+
+    def map(self, values: np.ndarray) -> Path:
+        path = self.folder / "map" / "vwc.tif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_map(path, values)
+        return path
+
+    @property
+    def study(self) -> Study:
+        return Study(self.folder, parse_study(self.toml, "study.toml"))
+
+    def render(self, **provenance: str) -> Page:
+        path = self.folder / "report.html"
+        assert write_report(self.study, path, provenance=provenance) == [path]
+        return Page(path.read_text(encoding="utf-8"))
+
+
+def north_to_south() -> np.ndarray:
+    """(rows, cols) float32: 0.45 in the north, falling to 0.1; a corner without data."""
+    values = np.repeat(np.linspace(0.45, 0.1, ROWS, dtype=np.float32)[:, None], COLS, axis=1)
+    values[-8:, -8:] = -9999
+    return values
+
+
+def write_map(
+    path: Path, values: np.ndarray, crs: str | None = "EPSG:4326", pixel: float = PIXEL_DEG
+) -> None:
+    west, north = (WEST, NORTH) if crs in (None, "EPSG:4326") else (500_000.0, 4_000_000.0)
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=values.shape[0], width=values.shape[1],
+        dtype="float32", nodata=-9999, crs=crs,
+        transform=Affine(pixel, 0, west, 0, -pixel, north),
+    ) as dataset:  # fmt: skip
+        dataset.write(values, 1)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> StudyFiles:
+    folder = tmp_path / "mini"
+    folder.mkdir()
+    return StudyFiles(folder)
+
+
+@pytest.fixture
+def with_validation(files: StudyFiles) -> Callable[[ValidationResult], StudyFiles]:
+    """Put another validation into the study."""
+
+    def put(validation: ValidationResult) -> StudyFiles:
+        files.validation = validation
+        files.json("model/validation.json", validation.to_json())
+        files.csv("model/out_of_fold.csv", out_of_fold_frame(sample_table(), validation))
+        return files
+
+    return put
