@@ -1,0 +1,216 @@
+"""Bands that come from raster files, with the image pyramid that the service reads them through.
+
+In: a file, the number of a band, and how coarser levels are made. Out: lazy bands. A request reads
+the level whose pixels are no larger than its own (a power of two of the native size), and of that
+level the nearest pixel.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+
+from gee.local import pixel_types
+from gee.local.errors import CatalogueError
+from gee.local.footprints import RasterFootprint
+from gee.local.grids import PixelGrid, Projection
+from gee.local.images import Band
+from gee.local.pixels import Pixels
+
+Array = np.ndarray[Any, Any]
+Pyramiding = Literal["MEAN", "SAMPLE", "MODE", "MIN", "MAX"]
+PYRAMIDING = ("MEAN", "SAMPLE", "MODE", "MIN", "MAX")
+EDGE_TOLERANCE_PX = 1e-6
+"""A position this close below an edge counts as on it, so that rounding never moves a pixel."""
+
+
+@dataclass(frozen=True)
+class RasterBand:
+    """Where a band lies on disk."""
+
+    path: Path
+    index: int
+    pyramiding: Pyramiding
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+class LevelCache:
+    """Pyramid levels of raster bands that were read last: values and mask, each (rows, cols)."""
+
+    def __init__(self, capacity_bytes: int) -> None:
+        self.capacity_bytes = capacity_bytes
+        self.size_bytes = 0
+        self.lock = threading.RLock()
+        self.levels: OrderedDict[tuple[RasterBand, int], tuple[Array, Array]] = OrderedDict()
+
+    def level(self, band: RasterBand, level: int) -> tuple[Array, Array]:
+        """A level of the pyramid; level 0 is the file itself."""
+        with self.lock:
+            key = (band, level)
+            if key not in self.levels:
+                if level:
+                    pixels = halved(*self.level(band, level - 1), band.pyramiding)
+                else:
+                    pixels = read_band(band)
+                self.levels[key] = pixels
+                self.size_bytes += pixels[0].nbytes + pixels[1].nbytes
+                while self.size_bytes > self.capacity_bytes and len(self.levels) > 1:
+                    _, dropped = self.levels.popitem(last=False)
+                    self.size_bytes -= dropped[0].nbytes + dropped[1].nbytes
+            self.levels.move_to_end(key)
+            return self.levels[key]
+
+
+def read_band(band: RasterBand) -> tuple[Array, Array]:
+    """The whole band and its mask, each (rows, cols)."""
+    try:
+        with rasterio.open(band.path) as source:
+            values = source.read(band.index)
+            mask = source.read_masks(band.index) > 0
+    except RasterioError as error:
+        raise CatalogueError(f"{band.path}: cannot be read: {error}") from error
+    if values.dtype.kind == "f":
+        finite = np.isfinite(values)
+        mask &= finite
+        values = np.where(finite, values, values.dtype.type(0))
+    return values, mask
+
+
+def halved(values: Array, mask: Array, policy: Pyramiding) -> tuple[Array, Array]:
+    """The next coarser level: each pixel from 2 by 2 (fewer at the last row and column).
+
+    MEAN weighs with the mask, whose own mean is the new mask. Integers are rounded.
+    """
+    rows, cols = values.shape
+    if policy == "SAMPLE":
+        return values[::2, ::2], mask[::2, ::2]
+    if policy == "MEAN" and values.dtype.kind == "f" and mask.dtype == bool and mask.all():
+        # The common case, without weights; the last row and column count twice where they must.
+        whole = np.pad(values, ((0, rows % 2), (0, cols % 2)), mode="edge").astype(np.float64)
+        pairs = whole[::2] + whole[1::2]
+        coarse = (pairs[:, ::2] + pairs[:, 1::2]) / 4
+        return coarse.astype(values.dtype), np.ones(coarse.shape, dtype=bool)
+    padded = ((0, rows % 2), (0, cols % 2))
+    weights = np.pad(mask.astype(np.float32), padded)
+    inside = np.pad(np.ones(values.shape, dtype=np.float32), padded)
+    blocks = [(row, col) for row in (0, 1) for col in (0, 1)]
+    stack = np.stack([np.pad(values, padded)[row::2, col::2] for row, col in blocks])
+    weight = np.stack([weights[row::2, col::2] for row, col in blocks])
+    present = np.stack([inside[row::2, col::2] for row, col in blocks])
+    total = weight.sum(axis=0)
+    valid = total > 0
+    if policy == "MEAN":
+        summed = (stack.astype(np.float64) * weight).sum(axis=0)
+        result = np.divide(summed, total, out=np.zeros(total.shape), where=valid)
+        if values.dtype.kind in "iu":
+            result = np.rint(result)
+        coarse = total / present.sum(axis=0)
+        new_mask = valid if np.all((coarse == 0) | (coarse == 1)) else coarse.astype(np.float32)
+        return result.astype(values.dtype), new_mask
+    if policy == "MODE":
+        votes = np.stack([((stack == layer) * weight).sum(axis=0) for layer in stack])
+        votes = np.where(weight > 0, votes, -1)
+        chosen = np.argmax(votes, axis=0)
+    else:
+        sign = 1.0 if policy == "MAX" else -1.0
+        chosen = np.argmax(np.where(weight > 0, sign * stack.astype(np.float64), -np.inf), axis=0)
+    return np.take_along_axis(stack, chosen[None], axis=0)[0], valid
+
+
+def level_for(request: PixelGrid, native: Projection) -> int:
+    """The pyramid level that a request reads: the coarsest that is no coarser than itself."""
+    ratio = request.projection.nominal_scale / native.nominal_scale
+    return max(0, math.floor(math.log2(ratio) + 1e-9)) if ratio > 0 else 0
+
+
+def raster_bands(
+    path: Path,
+    names: list[str],
+    pyramiding: dict[str, Pyramiding],
+    default_pyramiding: Pyramiding,
+    cache: LevelCache,
+) -> list[Band]:
+    """The lazy bands of a file, named in the file's order.
+
+    Raises
+    ------
+    CatalogueError
+        The file is missing, has no CRS, or has another number of bands.
+    """
+    try:
+        with rasterio.open(path) as source:
+            crs, transform = source.crs, source.transform
+            width, height, dtypes = source.width, source.height, source.dtypes
+    except RasterioError as error:
+        raise CatalogueError(f"{path}: cannot be read: {error}") from error
+    if crs is None:
+        raise CatalogueError(f"{path}: has no CRS; the service would not ingest it either.")
+    if len(dtypes) != len(names):
+        raise CatalogueError(
+            f"{path}: has {len(dtypes)} bands, but the catalogue names {len(names)}: {names}"
+        )
+    epsg = crs.to_epsg()
+    code = f"EPSG:{epsg}" if epsg else crs.to_wkt()
+    projection = Projection(code, tuple(transform)[:6])
+    footprint = RasterFootprint(projection, width, height)
+    bands = []
+    for index, (name, dtype) in enumerate(zip(names, dtypes, strict=True), start=1):
+        source_band = RasterBand(path, index, pyramiding.get(name, default_pyramiding))
+        bands.append(
+            Band(
+                name=name,
+                pixel_type=pixel_types.of_dtype(dtype),
+                projection=projection,
+                compute=_reader(source_band, footprint, cache),
+                footprint=footprint,
+                size=(width, height),
+            )
+        )
+    return bands
+
+
+def _reader(band: RasterBand, footprint: RasterFootprint, cache: LevelCache) -> Any:
+    native = footprint.projection
+
+    def compute(grid: PixelGrid) -> Pixels:
+        level = level_for(grid, native)
+        cols, rows = grid.pixel_positions(native)
+        factor = 2**level
+        col = np.floor(cols / factor + EDGE_TOLERANCE_PX).astype(np.int64)
+        row = np.floor(rows / factor + EDGE_TOLERANCE_PX).astype(np.int64)
+        # Pixels of a level may hang over the last row or column: the footprint decides.
+        inside = (
+            (cols >= -EDGE_TOLERANCE_PX)
+            & (cols < footprint.width)
+            & (rows >= -EDGE_TOLERANCE_PX)
+            & (rows < footprint.height)
+        )
+        dtype = np.dtype(pixel_types.of_dtype(_dtype_of(band, cache)).dtype)
+        if not inside.any():
+            return Pixels(np.zeros(grid.shape, dtype), np.zeros(grid.shape, dtype=bool))
+        values, mask = cache.level(band, level)
+        row = np.clip(row, 0, values.shape[0] - 1)
+        col = np.clip(col, 0, values.shape[1] - 1)
+        picked = mask[row, col]
+        picked = picked & inside if picked.dtype == bool else np.where(inside, picked, 0)
+        return Pixels(values[row, col], picked)
+
+    return compute
+
+
+_DTYPES: dict[RasterBand, Any] = {}
+
+
+def _dtype_of(band: RasterBand, cache: LevelCache) -> Any:
+    if band not in _DTYPES:
+        _DTYPES[band] = cache.level(band, 0)[0].dtype
+    return _DTYPES[band]

@@ -1,0 +1,83 @@
+"""The service over loopback: 127.0.0.1 and nothing else.
+
+In: HTTP requests. Out: the answers of a `LocalEarthEngine`, each request in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gee.local.service import LocalEarthEngine
+
+LOOPBACK = "127.0.0.1"
+
+
+class LoopbackServer:
+    """A running server; use it as a context manager, or call `close`."""
+
+    def __init__(self, service: LocalEarthEngine, port: int = 0) -> None:
+        self._server = ThreadingHTTPServer((LOOPBACK, port), _handler_of(service))
+        self._server.daemon_threads = True
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """What to give to `ee.Initialize(url=...)`."""
+        return f"http://{LOOPBACK}:{self._server.server_address[1]}"
+
+    def start(self) -> LoopbackServer:
+        """Answer requests in the background."""
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def serve_forever(self) -> None:
+        """Answer requests until interrupted."""
+        self._server.serve_forever()
+
+    def close(self) -> None:
+        """Stop answering and free the port."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> LoopbackServer:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+def _handler_of(service: LocalEarthEngine) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length) if length else b""
+            host = self.headers.get("Host", LOOPBACK)
+            try:
+                answer = service.handle(self.command, f"http://{host}{self.path}", body)
+            except ConnectionError:
+                self.close_connection = True
+                self.connection.close()
+                return
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        do_GET = do_POST = do_DELETE = do_PATCH = _answer  # noqa: N815
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Say nothing on the terminal: the request log has it all."""
+
+    return Handler
