@@ -15,6 +15,7 @@ from local_ml.errors import PredictionError, TrainingError
 from local_ml.features_encoding import FeatureEncoding
 from local_ml.fusion import fit_fusion, precision_weights
 from local_ml.fusion_rule import FusionRule
+from local_ml.interval_rule import members_spread
 from local_ml.learners import Member
 from local_ml.samples import SampleTable
 from local_ml.selection import SelectionResult, select_features
@@ -64,6 +65,11 @@ class FittedPipeline:
         """Return the calibrated predictions, (n,), transformed scale, not clipped."""
         matrix, valid = self._member_predictions(table)
         return np.where(valid, self.rule.calibrate(self.rule.fuse(matrix)), np.nan)
+
+    def predict_spread(self, table: SampleTable | np.ndarray) -> np.ndarray:
+        """Return how far the members stand apart, (n,), transformed scale; NaN as in `predict`."""
+        matrix, valid = self._member_predictions(table)
+        return np.where(valid, members_spread(matrix), np.nan)
 
     def _member_predictions(self, table: SampleTable | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(table, SampleTable):

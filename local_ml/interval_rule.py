@@ -1,0 +1,105 @@
+"""How a prediction becomes an interval: its half width is a multiple of the members' spread.
+
+In: the members' predictions, (n, members), and the calibrated prediction, (n,), both on the
+transformed scale. Out: lower and upper bound, (n,) float64, in the target's unit. The numbers of
+the rule come from `intervals`; this module applies them, at training and for every pixel.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+
+def members_spread(predictions: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of the members about their mean, (n,) float64.
+
+    All members count alike, whatever weight the fusion gives them: a weight of 0 would leave a
+    spread of 0 where two members stand far apart.
+
+    Parameters
+    ----------
+    predictions : (n, members) float, on the transformed scale
+    """
+    predictions = np.asarray(predictions, dtype=np.float64)
+    # Member by member, so that a row has the same bits whatever the rows beside it.
+    members = predictions.shape[1]
+    mean = np.zeros(len(predictions))
+    for column in range(members):
+        mean += predictions[:, column] / members
+    variance = np.zeros(len(predictions))
+    for column in range(members):
+        variance += (predictions[:, column] - mean) ** 2 / members
+    spread: np.ndarray = np.sqrt(variance)
+    return spread
+
+
+@dataclass(frozen=True)
+class IntervalRule:
+    """A conformal interval: calibrated ± quantile · max(spread, floor), back in the unit, clipped.
+
+    Parameters
+    ----------
+    level : share of new observations that the interval is to hold
+    quantile : of |observed − calibrated| / max(spread, floor) over held-out sites, not negative
+    floor : least spread that is believed, positive, on the transformed scale
+    transform : ``log`` where the members learned the natural logarithm of the target. Quantiles
+        pass through the exponential as they are, without the smearing factor, which is for means
+    minimum, maximum : physical bounds in the target's unit; None: no bound
+    design : the folds whose residuals gave `quantile`: the interval holds its share of sites that
+        are as far from the training sites as those folds held them
+
+    Raises
+    ------
+    ValueError
+        The parameters contradict each other.
+    """
+
+    level: float
+    quantile: float
+    floor: float
+    transform: Literal["none", "log"]
+    minimum: float | None
+    maximum: float | None
+    design: str
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise ValueError(f"level {self.level} must lie between 0 and 1")
+        if not (np.isfinite(self.quantile) and self.quantile >= 0):
+            raise ValueError(f"quantile {self.quantile} must be finite and not negative")
+        if not (np.isfinite(self.floor) and self.floor > 0):
+            raise ValueError(f"floor {self.floor} must be finite and positive")
+        if self.transform not in ("none", "log"):
+            raise ValueError(f"transform {self.transform!r} is unknown; set 'none' or 'log'")
+
+    def bounds(self, calibrated: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return lower and upper bound, (n,) float64 each, in the target's unit.
+
+        Parameters
+        ----------
+        calibrated : (n,) float64, before clipping, on the transformed scale
+        spread : (n,) float64, from `members_spread`
+        """
+        half = self.quantile * np.maximum(spread, self.floor)
+        return self._delivered(calibrated - half), self._delivered(calibrated + half)
+
+    def _delivered(self, bound: np.ndarray) -> np.ndarray:
+        value = np.exp(bound) if self.transform == "log" else bound
+        low = -np.inf if self.minimum is None else self.minimum
+        high = np.inf if self.maximum is None else self.maximum
+        clipped: np.ndarray = np.clip(value, low, high)
+        return clipped
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "IntervalRule":
+        """Read what `to_json` wrote; an unknown or missing key is a ValueError."""
+        names = {field.name for field in fields(cls)}
+        if set(document) != names:
+            raise ValueError(
+                f"an interval rule has the keys {sorted(names)}, but these are {sorted(document)}"
+            )
+        return cls(**document)
