@@ -104,11 +104,7 @@ def bias_by_fifths(
         raise ValueError(f"by={by!r} is unknown; choose 'prediction' or 'observation'")
     rows = _rows(observed, predicted, weight)
     key = rows.predicted if by == "prediction" else rows.observed
-    _, position = np.unique(key, return_inverse=True)
-    share_of_value = np.bincount(position, weights=rows.share)
-    middle = np.cumsum(share_of_value) - share_of_value / 2
-    # Rounded, so that the sum of equal weights does not tip a value across an edge.
-    fifth = np.minimum(np.floor(np.round(5 * middle, 9)), 4).astype(int)[position]
+    fifth = fifth_of(key, rows.share)
     result: list[Fifth] = []
     for number in range(5):
         inside = (fifth == number) & (rows.share > 0)
@@ -120,6 +116,20 @@ def bias_by_fifths(
             {"by": by, "n": int(inside.sum()), "lower": lower, "upper": upper, "bias": within}
         )
     return result
+
+
+def fifth_of(key: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Return the fifth, 0 to 4, to which each value of `key` belongs, (n,) int.
+
+    Each fifth holds a fifth of the weight; equal values share one.
+    """
+    share = np.ones(len(key)) if weight is None else np.asarray(weight, dtype=np.float64)
+    _, position = np.unique(key, return_inverse=True)
+    share_of_value = np.bincount(position, weights=share / share.sum())
+    middle = np.cumsum(share_of_value) - share_of_value / 2
+    # Rounded, so that the sum of equal weights does not tip a value across an edge.
+    fifth: np.ndarray = np.minimum(np.floor(np.round(5 * middle, 9)), 4).astype(int)[position]
+    return fifth
 
 
 def scores(

@@ -19,7 +19,7 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 
 from local_ml.errors import TrainingError
 from local_ml.folds import Split, splitter
-from local_ml.metrics import bias_by_fifths, scores
+from local_ml.held_out import BASELINE_TREES, HeldOut
 from local_ml.pipeline import FittedPipeline, MoisturePipeline
 from local_ml.randomness import seed_for
 from local_ml.samples import SampleTable
@@ -27,9 +27,8 @@ from local_ml.settings import LearningSettings
 from local_ml.target_transform import TargetTransform
 
 # Raise it when a change of the code changes what a fold gives: kept folds are then refitted.
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 LIBRARIES = ("numpy", "scikit-learn", "xgboost", "catboost")
-BASELINE_TREES = 500
 
 ProgressCallback = Callable[[str, int, int], None]
 """Called with what was done, how many folds are done and how many there are."""
@@ -46,80 +45,25 @@ class FoldCache(Protocol):
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Sites held out under one design, all folds pooled; NaN where no prediction could be given.
-
-    Parameters
-    ----------
-    design : ``random``, ``grouped``, or ``test`` for the sites set aside
-    fold : (n,) int
-    rows : (n,) positions in the table
-    observed, predicted, baseline : (n,) target's unit; `baseline` is the plain random forest
-    transformed : (n,) calibrated prediction on the transformed scale
-    selected : the features kept, fold by fold
-    """
-
-    design: str
-    fold: np.ndarray
-    rows: np.ndarray
-    observed: np.ndarray
-    predicted: np.ndarray
-    transformed: np.ndarray
-    baseline: np.ndarray
-    selected: tuple[tuple[str, ...], ...]
-
-    @property
-    def scored(self) -> np.ndarray:
-        """(n,) bool: the sites that got a prediction."""
-        scored: np.ndarray = np.isfinite(self.predicted)
-        return scored
-
-
-@dataclass(frozen=True)
 class ValidationResult:
     """The designs side by side, and the test sites where the table has any."""
 
     designs: dict[str, HeldOut]
     test: HeldOut | None
     transform: TargetTransform
+    seed: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``validation.json``."""
         return {
             "schema_version": 1,
-            "designs": {name: self.report(held_out) for name, held_out in self.designs.items()},
-            "test": None if self.test is None else self.report(self.test),
+            "designs": {name: self._report(part) for name, part in self.designs.items()},
+            "test": None if self.test is None else self._report(self.test),
         }
 
-    def report(self, held_out: HeldOut) -> dict[str, Any]:
-        """Return the scores of one design; of its baseline on the same sites too."""
-        scored = held_out.scored
-        observed, predicted = held_out.observed[scored], held_out.predicted[scored]
-        on_transformed = None
-        if self.transform.kind != "none" and scored.any():
-            forward = self.transform.forward(observed)
-            on_transformed = _plain(scores(forward, held_out.transformed[scored]))
-        report: dict[str, Any] = {
-            "n": int(scored.sum()),
-            "folds": len(held_out.selected),
-            "no_prediction": int((~scored).sum()),
-            "selected": [list(names) for names in held_out.selected],
-            "transformed_scores": on_transformed,
-        }
-        if not scored.any():
-            nothing: dict[str, Any] = dict.fromkeys(("scores", "baseline"))
-            return report | nothing | _fifths(observed, predicted)
-        return (
-            report
-            | {
-                "scores": _plain(scores(observed, predicted)),
-                "baseline": {
-                    "name": f"random forest of {BASELINE_TREES} trees, all candidates, no tuning",
-                    "scores": _plain(scores(observed, held_out.baseline[scored])),
-                },
-            }
-            | _fifths(observed, predicted)
-        )
+    def _report(self, held_out: HeldOut) -> dict[str, Any]:
+        seed = seed_for(self.seed, "intervals of scores", held_out.design)
+        return held_out.report(self.transform, seed)
 
     def frequency(self) -> dict[str, dict[str, float]]:
         """Return for each design the share of folds that kept each feature."""
@@ -131,6 +75,7 @@ class ValidationResult:
                 )
             }
             for name, held_out in self.designs.items()
+            if held_out.borrowed_from is None
         }
 
 
@@ -191,6 +136,7 @@ def validate(
         designs=designs,
         test=_on_test_sites(table, train, settings, final),
         transform=TargetTransform(settings.target.transform),
+        seed=settings.seed,
     )
 
 
@@ -260,8 +206,8 @@ def fit_and_predict(
 
     Returns
     -------
-    fold : plain values: design, fold, selected, and for each row held out predicted, transformed
-        and baseline, None where no prediction could be given
+    fold : plain values: design, fold, selected, and for each row held out predicted, transformed,
+        spread and baseline, None where no prediction could be given
     """
     inside, outside = table.rows(split[0]), table.rows(split[1])
     fitted = MoisturePipeline(settings).fit(inside)
@@ -271,6 +217,7 @@ def fit_and_predict(
         "selected": list(fitted.selection.chosen),
         "predicted": _listed(fitted.predict(outside)),
         "transformed": _listed(fitted.predict_transformed(outside)),
+        "spread": _listed(fitted.predict_spread(outside)),
         "baseline": _listed(_plain_forest(inside, outside, settings.seed)),
     }
 
@@ -304,8 +251,11 @@ def _on_test_sites(
         observed=outside.target,
         predicted=fitted.predict(outside),
         transformed=fitted.predict_transformed(outside),
+        spread=fitted.predict_spread(outside),
         baseline=_plain_forest(inside, outside, settings.seed),
         selected=(fitted.selection.chosen,),
+        group=outside.group,
+        method=outside.method,
     )
 
 
@@ -322,32 +272,16 @@ def _pooled(table: SampleTable, design: str, folds: list[tuple[_Job, dict[str, A
         observed=table.target[rows],
         predicted=column("predicted"),
         transformed=column("transformed"),
+        spread=column("spread"),
         baseline=column("baseline"),
         selected=tuple(tuple(fold["selected"]) for _, fold in folds),
+        group=table.group[rows],
+        method=table.method[rows],
     )
 
 
 def _listed(values: np.ndarray) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]
-
-
-def _fifths(observed: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
-    if not len(observed):
-        return {"bias_by_fifth_of_prediction": [], "bias_by_fifth_of_observation": []}
-    return {
-        f"bias_by_fifth_of_{by}": [
-            _plain(fifth) for fifth in bias_by_fifths(observed, predicted, by)
-        ]
-        for by in ("prediction", "observation")
-    }
-
-
-def _plain(numbers: Any) -> dict[str, Any]:
-    """Return a mapping whose undefined scores are None, since JSON knows no NaN."""
-    return {
-        name: None if isinstance(value, float) and not np.isfinite(value) else value
-        for name, value in numbers.items()
-    }
 
 
 def _tell(progress: ProgressCallback | None, what: str, done: int, total: int) -> None:
