@@ -180,6 +180,32 @@ class ValidationSettings(Settings):
     )
 
 
+class IntervalSettings(Settings):
+    level: float = Field(
+        0.9, gt=0, lt=1, description="share of new observations that an interval is to hold"
+    )
+    design: str | None = Field(
+        None,
+        description="validation design whose residuals make the intervals, and under which they are said to hold; "
+        "unless given 'grouped', or the first of validation.designs without it",
+    )
+    floor_quantile: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="members' spreads below this quantile of all are not believed, but taken for it; "
+        "1: intervals of one width everywhere",
+    )
+
+
+class ApplicabilitySettings(Settings):
+    design: str | None = Field(
+        None,
+        description="validation design whose folds say how unlike the training sites a pixel may be; "
+        "unless given 'grouped', or the first of validation.designs without it",
+    )
+
+
 class LearningSettings(Settings):
     """What training takes from a study."""
 
@@ -193,6 +219,12 @@ class LearningSettings(Settings):
         FusionSettings(), description="weights of the members and calibration"
     )
     validation: ValidationSettings = Field(ValidationSettings(), description="the nested score")
+    intervals: IntervalSettings = Field(
+        IntervalSettings(), description="conformal prediction intervals"
+    )
+    applicability: ApplicabilitySettings = Field(
+        ApplicabilitySettings(), description="area of applicability"
+    )
 
     def decisive(self) -> dict[str, Any]:
         """Return the settings on which results depend: all but the numbers of workers."""

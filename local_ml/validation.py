@@ -169,7 +169,9 @@ def _key(
         "fold_version": FOLD_VERSION,
         "table": table.fingerprint,
         # What only says which folds there are, or who works on them, changes no fold.
-        "settings": settings.model_dump(mode="json", exclude={"validation"}),
+        "settings": settings.model_dump(
+            mode="json", exclude={"validation", "intervals", "applicability"}
+        ),
         "libraries": {name: version(name) for name in LIBRARIES},
         "design": design,
         "fold": fold,

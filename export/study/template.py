@@ -20,7 +20,7 @@ _WIDTH = 96
 _FLOW = (
     *("schema_version", "name", "title", "licence", "period", "seed", "outside_files"),
     *("target", "region", "grid", "sites", "covariates", "domain"),
-    *("selection", "ensemble", "fusion", "validation", "map"),
+    *("selection", "ensemble", "fusion", "validation", "intervals", "applicability", "map"),
 )
 
 
