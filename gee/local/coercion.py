@@ -185,8 +185,16 @@ def element_geometry(value: Any) -> Geometry:
     parts = [element_geometry(element) for element in value.elements]
     if any(part.unbounded for part in parts):
         return Geometry(shapely.box(-180, -90, 180, 90), geodesic=False, unbounded=True)
-    shape = shapely.union_all([part.shape for part in parts])
-    return Geometry(shape, geodesic=bool(parts) and parts[0].geodesic)
+    if not parts:
+        return Geometry(shapely.GeometryCollection())
+    from gee.local.algorithms.geometries import shape_in
+
+    # One CRS stays; several meet in longitude and latitude.
+    crs = parts[0].crs if len({part.crs for part in parts}) == 1 else "EPSG:4326"
+    shape = shapely.union_all(
+        [part.shape if part.crs == crs else shape_in(part, crs) for part in parts]
+    )
+    return Geometry(shape, crs, parts[0].geodesic)
 
 
 def to_projection(value: Any) -> Projection | None:

@@ -14,7 +14,7 @@ from gee.local import pixel_types
 from gee.local.errors import InvalidRequestError
 from gee.local.grids import PixelGrid
 from gee.local.images import Band, Image, common_projection, joint_bands
-from gee.local.pixel_types import DOUBLE, PixelType
+from gee.local.pixel_types import PixelType
 from gee.local.pixels import Array, Pixels, both, restrict
 from gee.local.registry import algorithm
 
@@ -141,21 +141,21 @@ def array_get(image: Image, position: Image) -> Image:
 
 
 @algorithm("Image.arrayLength")
-def array_length(input: Image, axis: Image) -> Image:  # noqa: A002
+def array_length(input: Image, axis: int) -> Image:  # noqa: A002
     """How long the arrays are along an axis."""
-    place = axis.first_band("Image.arrayLength")
     bands = []
     for band in input.bands:
-        require_array(band, "Image.arrayLength")
-
-        def compute(grid: PixelGrid, band: Band = band) -> Pixels:
-            pixels, wanted = band.pixels(grid), place.pixels(grid)
-            sizes = np.array(pixels.values.shape[2:], dtype=np.float64)
-            chosen = wanted.values.astype(np.int64)
-            inside = (chosen >= 0) & (chosen < len(sizes))
-            return Pixels(
-                sizes[np.where(inside, chosen, 0)], restrict(both(pixels.mask, wanted.mask), inside)
+        dimensions = require_array(band, "Image.arrayLength")
+        if not 0 <= axis < dimensions:
+            raise InvalidRequestError(
+                f"Image.arrayLength: The arrays of '{band.name}' have {dimensions} axes, no axis "
+                f"{axis}."
             )
 
-        bands.append(replace(band, compute=compute, pixel_type=DOUBLE))
+        def compute(grid: PixelGrid, band: Band = band) -> Pixels:
+            pixels = band.pixels(grid)
+            length = np.int32(pixels.values.shape[2 + axis])
+            return Pixels(np.broadcast_to(length, grid.shape), pixels.mask)
+
+        bands.append(replace(band, compute=compute, pixel_type=pixel_types.NAMED["int32"]))
     return input.with_bands(bands)

@@ -151,9 +151,13 @@ def shape_in(geometry: Geometry, crs: str) -> shapely.Geometry:
         west, south, east, north = shape.bounds
         longest = max(east - west, north - south)
         shape = shapely.segmentize(shape, longest / 64) if longest > 0 else shape
-    if same_crs(geometry.crs, crs):
+    return _moved(shape, geometry.crs, crs)
+
+
+def _moved(shape: shapely.Geometry, source: str, target: str) -> shapely.Geometry:
+    if same_crs(source, target):
         return shape
-    moved = transformer(geometry.crs, crs)
+    moved = transformer(source, target)
     return shapely.transform(
         shape, lambda points: np.column_stack(moved.transform(points[:, 0], points[:, 1]))
     )
@@ -196,8 +200,8 @@ def _plane_of(geometry: Geometry, proj: Projection | None) -> str:
 
 
 def _back(shape: shapely.Geometry, crs: str, target: str) -> Geometry:
-    moved = Geometry(shape, crs, geodesic=False)
-    return Geometry(shape_in(moved, target), target, geodesic=parse_crs(target).is_geographic)
+    """A shape that was made in a plane, vertex by vertex in another CRS."""
+    return Geometry(_moved(shape, crs, target), target, parse_crs(target).is_geographic)
 
 
 @algorithm("Geometry.buffer")
@@ -212,7 +216,9 @@ def buffer(geometry: Geometry, distance: float, proj: Projection | None) -> Geom
 def bounds(geometry: Geometry, proj: Projection | None) -> Geometry:
     """The bounding rectangle, in the projection or in longitude and latitude."""
     crs = "EPSG:4326" if proj is None else proj.crs
-    return Geometry(shapely.box(*shape_in(geometry, crs).bounds), crs, geodesic=False)
+    west, south, east, north = shape_in(geometry, crs).bounds
+    ring = [(west, south), (east, south), (east, north), (west, north), (west, south)]
+    return Geometry(shapely.Polygon(ring), crs, geodesic=False)
 
 
 @algorithm("Geometry.centroid")

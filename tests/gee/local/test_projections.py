@@ -110,6 +110,8 @@ class TestReading:
             .addBands(ee.Terrain.slope(hills))
             .addBands(hills.focalMean(3).rename("smooth"))
             .addBands(hills.resample("bilinear").rename("between"))
+            .addBands(hills.reduceResolution(ee.Reducer.mean(), False, 128).rename("mean"))
+            .addBands(ee.ImageCollection("SCENES").select("VV").median())
             .unmask(-9999, False)
         )
 

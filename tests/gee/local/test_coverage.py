@@ -1,0 +1,66 @@
+"""The page about the stand-in is true, and its declarations fit the service's own signatures."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+from gee.local import coverage, registry
+from gee.local.signatures import signatures
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_page_is_what_the_registry_says() -> None:
+    """Fault: a page that promises, or hides, an algorithm."""
+    written = (ROOT / "docs" / "local-earth-engine.md").read_text("utf-8")
+    assert written == coverage.page(), "run: python -m gee.local.coverage > docs/..."
+
+
+def test_the_tests_that_the_page_names_exist() -> None:
+    """Fault: a point without its test."""
+    assert len(coverage.POINTS) == 10
+    for _, file, names in coverage.POINTS:
+        tree = ast.parse((Path(__file__).parent / file).read_text("utf-8"))
+        found = {
+            node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        }
+        assert set(names) <= found
+
+
+def test_declarations_have_the_signatures_arguments() -> None:
+    """Fault: an argument under another name, which would never arrive."""
+    for name in registry.implemented():
+        check_declaration(name)
+
+
+def check_declaration(name: str) -> None:
+    """One algorithm's function against the service's signature."""
+    function = registry._IMPLEMENTATIONS[name]
+    parameters = list(inspect.signature(function).parameters)
+    arguments = [registry.python_name(argument.name) for argument in signatures()[name].arguments]
+    if name in registry._BY_POSITION:
+        assert len(parameters) == len(arguments) + 1
+        return
+    assert set(parameters) <= set(arguments), name
+    required = {
+        registry.python_name(argument.name)
+        for argument in signatures()[name].arguments
+        if not argument.optional
+    }
+    assert required - set(parameters) <= registry.HINTS, name
+
+
+def test_nothing_of_the_product_is_imported() -> None:
+    """Fault: a stand-in that depends on what it is to test."""
+    for path in (ROOT / "gee" / "local").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            for module in modules:
+                own = module == "gee.local" or module.startswith("gee.local.")
+                assert own or module.split(".")[0] not in ("gee", "local_ml", "export"), path
