@@ -34,13 +34,12 @@ EDGE_TOLERANCE_PX = 1e-6
 
 @dataclass(frozen=True)
 class RasterBand:
-    """Where a band lies on disk."""
+    """Where a band lies on disk; `stamp` tells a file from one that replaced it."""
 
     path: Path
     index: int
     pyramiding: Pyramiding
-    scale: float = 1.0
-    offset: float = 0.0
+    stamp: tuple[int, int]
 
 
 class LevelCache:
@@ -158,19 +157,22 @@ def raster_bands(
         raise CatalogueError(
             f"{path}: has {len(dtypes)} bands, but the catalogue names {len(names)}: {names}"
         )
+    status = path.stat()
     epsg = crs.to_epsg()
     code = f"EPSG:{epsg}" if epsg else crs.to_wkt()
     projection = Projection(code, tuple(transform)[:6])
     footprint = RasterFootprint(projection, width, height)
     bands = []
     for index, (name, dtype) in enumerate(zip(names, dtypes, strict=True), start=1):
-        source_band = RasterBand(path, index, pyramiding.get(name, default_pyramiding))
+        policy = pyramiding.get(name, default_pyramiding)
+        source_band = RasterBand(path, index, policy, (status.st_mtime_ns, status.st_size))
+        pixel_type = pixel_types.of_dtype(dtype)
         bands.append(
             Band(
                 name=name,
-                pixel_type=pixel_types.of_dtype(dtype),
+                pixel_type=pixel_type,
                 projection=projection,
-                compute=_reader(source_band, footprint, cache),
+                compute=_reader(source_band, footprint, pixel_type.dtype, cache),
                 footprint=footprint,
                 size=(width, height),
             )
@@ -178,7 +180,9 @@ def raster_bands(
     return bands
 
 
-def _reader(band: RasterBand, footprint: RasterFootprint, cache: LevelCache) -> Any:
+def _reader(
+    band: RasterBand, footprint: RasterFootprint, dtype: np.dtype[Any], cache: LevelCache
+) -> Any:
     native = footprint.projection
 
     def compute(grid: PixelGrid) -> Pixels:
@@ -194,7 +198,6 @@ def _reader(band: RasterBand, footprint: RasterFootprint, cache: LevelCache) -> 
             & (rows >= -EDGE_TOLERANCE_PX)
             & (rows < footprint.height)
         )
-        dtype = np.dtype(pixel_types.of_dtype(_dtype_of(band, cache)).dtype)
         if not inside.any():
             return Pixels(np.zeros(grid.shape, dtype), np.zeros(grid.shape, dtype=bool))
         values, mask = cache.level(band, level)
@@ -205,12 +208,3 @@ def _reader(band: RasterBand, footprint: RasterFootprint, cache: LevelCache) -> 
         return Pixels(values[row, col], picked)
 
     return compute
-
-
-_DTYPES: dict[RasterBand, Any] = {}
-
-
-def _dtype_of(band: RasterBand, cache: LevelCache) -> Any:
-    if band not in _DTYPES:
-        _DTYPES[band] = cache.level(band, 0)[0].dtype
-    return _DTYPES[band]

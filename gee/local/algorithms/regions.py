@@ -16,6 +16,7 @@ import shapely
 
 from gee.local import limits
 from gee.local.algorithms.geometries import shape_in
+from gee.local.algorithms.points import pixel_of_points, values_at
 from gee.local.algorithms.projections import chosen_projection
 from gee.local.coercion import element_geometry
 from gee.local.errors import InvalidRequestError
@@ -105,6 +106,13 @@ def reduced(
     `single` says how the outputs of a single band are named: "band" or "output".
     """
     values, weights = gathered(image.bands, geometry, lattice, reducer.weighted)
+    return outputs_of(image, reducer, values, weights, single)
+
+
+def outputs_of(
+    image: Image, reducer: Reducer, values: Array, weights: Array, single: str
+) -> dict[str, Any]:
+    """The reducer's outputs, by name, over values and weights (bands, n)."""
     results: dict[str, Any] = {}
     if reducer.inputs > 1:
         groups = [(list(range(len(image.bands))), "")]
@@ -179,6 +187,15 @@ def reduce_regions(
     lattice = chosen_projection(crs, crsTransform, scale, own, name)
     check_inputs(reducer, len(image.bands), name)
     features = []
+    pixels = pixel_of_points(collection.elements, lattice)
+    if pixels is not None:
+        values, masks = (np.array(part) for part in values_at(image.bands, *pixels, lattice))
+        for place, element in enumerate(collection.elements):
+            here = slice(place, place + 1)
+            outputs = outputs_of(image, reducer, values[:, here], masks[:, here], "output")
+            known = {key: value for key, value in outputs.items() if value is not None}
+            features.append(Feature(element.geometry, {**element.properties, **known}))
+        return collection.with_elements(features)
     for element in collection.elements:
         region = element_geometry(element)
         if maxPixelsPerRegion is not None:

@@ -12,6 +12,7 @@ import shapely
 
 from gee.local.algorithms.elements import indexed
 from gee.local.algorithms.geometries import shape_in
+from gee.local.algorithms.points import pixel_of_points, values_at
 from gee.local.algorithms.projections import chosen_projection
 from gee.local.algorithms.regions import coverage, window_of
 from gee.local.coercion import element_geometry
@@ -81,19 +82,50 @@ def sample_regions(
     """The pixels of each feature, with the feature's properties; masked ones are left out."""
     own = image.first_band("Image.sampleRegions").projection
     lattice = chosen_projection(projection, None, scale, own, "Image.sampleRegions")
+    pixels = pixel_of_points(collection.elements, lattice)
+    if pixels is not None:
+        return _sampled_points(image, collection, properties, lattice, pixels, geometries)
     features = []
     for element in collection.elements:
-        kept = {
-            name: value
-            for name, value in element.properties.items()
-            if (not name.startswith("system:") if properties is None else name in properties)
-        }
+        kept = _kept(element, properties)
         region = element_geometry(element)
         found = sampled(image, region, lattice, True, geometries, kept)
         index = element.properties.get("system:index", "0")
         for place, feature in enumerate(found):
             feature.properties["system:index"] = f"{index}_{place}"
             features.append(feature)
+    return Collection(tuple(features), of_images=False)
+
+
+def _kept(element: Any, properties: list[str] | None) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in element.properties.items()
+        if (not name.startswith("system:") if properties is None else name in properties)
+    }
+
+
+def _sampled_points(
+    image: Image,
+    collection: Collection,
+    properties: list[str] | None,
+    lattice: Projection,
+    pixels: tuple[Any, Any],
+    geometries: bool,
+) -> Collection:
+    """The pixel of each point, where no band is masked."""
+    cols, rows = pixels
+    values, masks = values_at(image.bands, cols, rows, lattice)
+    features = []
+    for place, element in enumerate(collection.elements):
+        if any(mask[place] <= 0 for mask in masks):
+            continue
+        kept = _kept(element, properties)
+        for band, found in zip(image.bands, values, strict=True):
+            kept[band.name] = _number(found[place], band.pixel_type.is_integer)
+        kept["system:index"] = f"{element.properties.get('system:index', '0')}_0"
+        one = PixelGrid(lattice, int(cols[place]), int(rows[place]), 1, 1)
+        features.append(Feature(centre_of(one, 0, 0) if geometries else None, kept))
     return Collection(tuple(features), of_images=False)
 
 

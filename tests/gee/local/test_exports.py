@@ -166,6 +166,13 @@ class TestImages:
         again.start()
         assert run(again)[-1] == "FAILED"
         assert "Cannot overwrite" in again.status()["error_message"]
+        doubled = ee.batch.Export.image.toAsset(
+            ee.Image("A").multiply(2), overwrite=True, **options
+        )
+        doubled.start()
+        assert run(doubled)[-1] == "COMPLETED"
+        found = ee.data.computePixels({"expression": asset, "fileFormat": "NUMPY_NDARRAY"})
+        np.testing.assert_array_equal(found["b0"], col * 2)
         ee.data.deleteAsset("projects/p-local/assets/stack")
         with pytest.raises(ee.EEException, match="not found"):
             asset.getInfo()

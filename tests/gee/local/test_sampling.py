@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import rasterio
 
+from gee.local.algorithms import points
+
 Pixels = Callable[..., np.ndarray[Any, Any]]
 UTM = "EPSG:32646"
 
@@ -79,6 +81,26 @@ class TestSampleRegions:
         positions = [(10.5, 3.5), (60.5, 3.5), (-20.5, 9.5)]
         found = holes.sampleRegions(points_of(positions), ["name"], 10)
         assert found.aggregate_array("col").getInfo() == [10, -9999, -9999]
+
+    def test_points_in_one_window_are_the_points_alone(
+        self, places: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Fault: values shifted, or points out of order, where points share a window."""
+        generator = np.random.default_rng(2)
+        positions = generator.random((40, 2)) * (130, 90) - 15
+        image = places.addBands(ee.Terrain.slope(ee.Image("HILLS")).unmask(-5)).unmask(-9, False)
+        sites = points_of(positions.tolist())
+        shared = image.sampleRegions(sites, ["name"], 10).getInfo()
+        means = image.reduceRegions(sites, ee.Reducer.mean(), 10).getInfo()
+        monkeypatch.setattr(points, "PIXELS_A_POINT", 0)
+        assert len(points.windows(*(np.arange(40), np.arange(40)))) == 40
+        assert image.sampleRegions(sites, ["name"], 10).getInfo() == shared
+        assert image.reduceRegions(sites, ee.Reducer.mean(), 10).getInfo() == means
+        names = [feature["properties"]["name"] for feature in shared["features"]]
+        assert names == [f"p{number}" for number in range(40)]
+        col = [feature["properties"]["col"] for feature in shared["features"]]
+        inside = (positions >= 0).all(axis=1) & (positions < (96, 64)).all(axis=1)
+        np.testing.assert_array_equal(col, np.where(inside, np.floor(positions[:, 0]), -9))
 
     def test_regions_give_every_pixel_in_them(self, places: Any) -> None:
         """Fault: pixels on the far edge taken in, or geometries off the centre."""
