@@ -1,10 +1,7 @@
-"""A finished study in miniature, its files in the forms in which the steps write them.
-
-Scores, held-out predictions and the fusion go through the real writers of `local_ml`.
-"""
+"""A finished study in miniature, its files in the forms in which the steps write them."""
 
 import json
-from collections.abc import Callable
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,12 +14,8 @@ from affine import Affine
 
 from export.report import write_report
 from export.study import Study, parse_study
-from local_ml.features import Feature
 from local_ml.fusion_rule import FusionRule
-from local_ml.samples import SampleTable
-from local_ml.target_transform import TargetTransform
-from local_ml.train import out_of_fold_frame
-from local_ml.validation import HeldOut, ValidationResult
+from local_ml.metrics import bias_by_fifths, scores
 
 SITES = 60
 WEST, NORTH, PIXEL_DEG = 93.0, 35.5, 0.01
@@ -104,36 +97,64 @@ class Page(HTMLParser):
         return value in self.values
 
 
-def held_out(design: str, folds: int, noise: float, seed: int) -> HeldOut:
+@dataclass(frozen=True)
+class Design:
+    """Held-out sites of one design, and what `validation.json` says of them."""
+
+    observed: np.ndarray
+    predicted: np.ndarray
+    baseline: np.ndarray
+    folds: int
+
+    def report(self, log: bool) -> dict[str, Any]:
+        scored = np.isfinite(self.predicted)
+        observed, predicted = self.observed[scored], self.predicted[scored]
+        some = bool(scored.any())
+        return {
+            "n": int(scored.sum()),
+            "folds": self.folds,
+            "no_prediction": int((~scored).sum()),
+            "selected": [["twi", "ndvi"]] * self.folds,
+            "scores": scores(observed, predicted) if some else None,
+            "baseline": {
+                "name": "random forest of 500 trees",
+                "scores": scores(observed, self.baseline[scored]),
+            }
+            if some
+            else None,
+            "transformed_scores": scores(np.log(observed), np.log(observed) + 0.1) if log else None,
+            "bias_by_fifth_of_prediction": bias_by_fifths(observed, predicted, "prediction")
+            if some
+            else [],
+            "bias_by_fifth_of_observation": bias_by_fifths(observed, predicted, "observation")
+            if some
+            else [],
+        }
+
+
+def _design(folds: int, noise: float, seed: int) -> Design:
     random = np.random.default_rng(seed)
     observed = _target()
     predicted = 0.2 + 0.6 * (observed - 0.2) + random.normal(0, noise, SITES)
-    return HeldOut(
-        design=design,
-        fold=np.arange(SITES) % folds,
-        rows=np.arange(SITES),
-        observed=observed,
-        predicted=predicted,
-        transformed=predicted,
-        baseline=predicted + random.normal(0, 0.02, SITES),
-        selected=(("twi", "ndvi"),) * folds,
-    )
+    return Design(observed, predicted, predicted + random.normal(0, 0.02, SITES), folds)
 
 
 def _target() -> np.ndarray:
     return np.random.default_rng(1).uniform(0.05, 0.5, SITES)
 
 
-def sample_table() -> SampleTable:
+def _sites() -> pd.DataFrame:
     random = np.random.default_rng(2)
-    return SampleTable.in_memory(
-        [Feature("twi", "1"), Feature("ndvi", "1"), Feature("lst", "degC")],
-        random.normal(size=(SITES, 3)),
-        _target(),
-        method=np.where(np.arange(SITES) % 3 == 0, "ring", "gpr"),
-        group=np.array([f"g{i % 6:03d}" for i in range(SITES)]),
-        longitude=random.uniform(93.02, 93.38, SITES),
-        latitude=random.uniform(35.22, 35.48, SITES),
+    return pd.DataFrame(
+        {
+            "site_id": [f"site {i}" for i in range(SITES)],
+            "longitude": random.uniform(93.02, 93.38, SITES),
+            "latitude": random.uniform(35.22, 35.48, SITES),
+            "method": np.where(np.arange(SITES) % 3 == 0, "ring", "gpr"),
+            "group": [f"g{i % 6:03d}" for i in range(SITES)],
+            "split": "train",
+            "target": _target(),
+        }
     )
 
 
@@ -226,16 +247,10 @@ class StudyFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.toml = STUDY
-        table = sample_table()
-        self.validation = ValidationResult(
-            {"random": held_out("random", 5, 0.06, 3), "grouped": held_out("grouped", 4, 0.1, 4)},
-            None,
-            TargetTransform("none"),
-        )
+        self.designs = {"random": _design(5, 0.06, 3), "grouped": _design(4, 0.1, 4)}
         self.json("model/manifest.json", MANIFEST)
         self.json("model/selection.json", SELECTION)
-        self.json("model/validation.json", self.validation.to_json())
-        self.csv("model/out_of_fold.csv", out_of_fold_frame(table, self.validation))
+        self.validate()
         self.csv(
             "model/importance.csv",
             pd.DataFrame(
@@ -256,19 +271,27 @@ class StudyFiles:
                 }
             ),
         )  # fmt: skip
-        self.csv(
-            "sites/screened.csv",
-            pd.DataFrame(
-                {
-                    name: getattr(table, name)
-                    for name in ("site_id", "longitude", "latitude", "method", "group", "split")
-                }
-            ).assign(target=table.target),
-        )
+        self.csv("sites/screened.csv", _sites())
         self.json("covariates/report.json", COVARIATES)
         self.json("map/counts.json", COUNTS)
         self.json("map/comparison.json", COMPARISON)
         self.map(north_to_south())
+
+    def validate(self, *, log: bool = False) -> None:
+        """Write validation.json and out_of_fold.csv from `designs`."""
+        reports = {name: design.report(log) for name, design in self.designs.items()}
+        test = reports.pop("test", None)
+        self.json("model/validation.json", {"schema_version": 1, "designs": reports, "test": test})
+        parts = [
+            _sites()[["site_id", "method", "group"]].assign(
+                design=name,
+                fold=np.arange(SITES) % design.folds,
+                observed=design.observed,
+                predicted=design.predicted,
+            )
+            for name, design in self.designs.items()
+        ]
+        self.csv("model/out_of_fold.csv", pd.concat(parts))
 
     def json(self, name: str, document: dict[str, Any]) -> None:
         path = self.folder / name
@@ -322,14 +345,14 @@ def files(tmp_path: Path) -> StudyFiles:
     return StudyFiles(folder)
 
 
-@pytest.fixture
-def with_validation(files: StudyFiles) -> Callable[[ValidationResult], StudyFiles]:
-    """Put another validation into the study."""
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> StudyFiles:
+    """The study as it is, for tests that only look at its page."""
+    folder = tmp_path_factory.mktemp("study") / "mini"
+    folder.mkdir()
+    return StudyFiles(folder)
 
-    def put(validation: ValidationResult) -> StudyFiles:
-        files.validation = validation
-        files.json("model/validation.json", validation.to_json())
-        files.csv("model/out_of_fold.csv", out_of_fold_frame(sample_table(), validation))
-        return files
 
-    return put
+@pytest.fixture(scope="module")
+def page(finished: StudyFiles) -> Page:
+    return finished.render(software="alm90 9.9.9")

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +13,6 @@ import pandas as pd
 import pytest
 
 from export.errors import ExportError, MissingStepError
-from local_ml.target_transform import TargetTransform
-from local_ml.validation import ValidationResult
-
-Put = Callable[[ValidationResult], Any]
 
 
 def _numbers(document: Any) -> list[float]:
@@ -29,10 +24,15 @@ def _numbers(document: Any) -> list[float]:
     return [float(document)] if isinstance(document, int | float) else []
 
 
-def test_page_holds_every_score_of_every_design_exactly(files: Any) -> None:
+def _designs(files: Any) -> dict[str, Any]:
+    document = json.loads((files.folder / "model" / "validation.json").read_text())
+    designs: dict[str, Any] = document["designs"]
+    return designs
+
+
+def test_page_holds_every_score_of_every_design_exactly(finished: Any, page: Any) -> None:
     # A column mixed up, or model and baseline exchanged, would lose or move a number.
-    page = files.render()
-    for design in files.validation.to_json()["designs"].values():
+    for design in _designs(finished).values():
         for part in (design["scores"], design["baseline"]["scores"]):
             assert [s for s in part if not page.shows(part[s])] == []
         for by in ("prediction", "observation"):
@@ -40,9 +40,8 @@ def test_page_holds_every_score_of_every_design_exactly(files: Any) -> None:
             assert [number for number in numbers if not page.shows(number)] == []
 
 
-def test_scores_stand_in_their_own_column(files: Any) -> None:
-    page = files.render()
-    designs = files.validation.to_json()["designs"]
+def test_scores_stand_in_their_own_column(finished: Any, page: Any) -> None:
+    designs = _designs(finished)
     row = [
         part["r2"]
         for name in ("random", "grouped")
@@ -53,8 +52,7 @@ def test_scores_stand_in_their_own_column(files: Any) -> None:
     assert [float(v) for v in re.findall(r'data value="([^"]*)"', cells)] == row
 
 
-def test_page_holds_fusion_importance_frequency_counts_and_comparison(files: Any) -> None:
-    page = files.render()
+def test_page_holds_fusion_importance_frequency_counts_and_comparison(page: Any) -> None:
     expected = [
         0.375, 0.25, 0.125,  # weights
         0.0390625, 0.013, 0.75,  # mean |SHAP|, share
@@ -69,8 +67,7 @@ def test_page_holds_fusion_importance_frequency_counts_and_comparison(files: Any
     assert "1\N{NARROW NO-BREAK SPACE}087 pixels" in page.text
 
 
-def test_page_holds_provenance_sites_and_reasons(files: Any) -> None:
-    page = files.render(software="alm90 9.9.9")
+def test_page_holds_provenance_sites_and_reasons(page: Any) -> None:
     for said in (
         "A map in miniature", "2009 to 2024", "60 field sites in 6 groups", "CC BY 4.0", "20261",
         "alm90 9.9.9", "5a" * 32, "numpy 2.4.6", "alm90 run mini", "target missing", "p1: no vwc",
@@ -80,9 +77,8 @@ def test_page_holds_provenance_sites_and_reasons(files: Any) -> None:
         assert said in page.text, said
 
 
-def test_page_reaches_for_nothing_outside_itself(files: Any) -> None:
+def test_page_reaches_for_nothing_outside_itself(page: Any) -> None:
     # A font, script or picture from elsewhere would break the page in an archive or a mail.
-    page = files.render()
     assert re.findall(r"https?://|//[a-z]+\.[a-z]", page.html) == []
     assert [tag for tag, _ in page.tags if tag in ("script", "link", "iframe", "img")] == []
     sources = [
@@ -107,8 +103,7 @@ def test_same_study_gives_the_same_bytes_wherever_it_lies(files: Any, tmp_path: 
     assert str(tmp_path) not in first
 
 
-def test_page_is_accessible(files: Any) -> None:
-    page = files.render()
+def test_page_is_accessible(page: Any) -> None:
     pictures = page.named("svg")
     assert len(pictures) == 7  # map; scatter and bias of two designs; importance; path
     assert all(p["role"] == "img" and p["aria-label"] for p in pictures)
@@ -225,42 +220,47 @@ def test_a_site_called_na_is_a_site(files: Any) -> None:
     assert "NA: no vwc" in files.render().text
 
 
-def test_page_opens_with_it_where_there_is_no_skill(files: Any, with_validation: Put) -> None:
+def test_page_opens_with_it_where_there_is_no_skill(files: Any) -> None:
     assert "no skill" not in files.render().text
-    grouped = files.validation.designs["grouped"]
-    blind = replace(grouped, predicted=grouped.observed[::-1].copy())
-    page = with_validation(
-        replace(files.validation, designs=files.validation.designs | {"grouped": blind})
-    ).render()
+    grouped = files.designs["grouped"]
+    files.designs["grouped"] = replace(grouped, predicted=grouped.observed[::-1].copy())
+    files.validate()
+    page = files.render()
     said = page.text.index("The model has no skill away from the sites: R² is −")
     assert said < page.text.index("1 Map")
 
 
-def test_test_set_has_its_own_column_and_charts(files: Any, with_validation: Put) -> None:
-    test = replace(files.validation.designs["random"], design="test", selected=(("twi",),))
-    page = with_validation(replace(files.validation, test=test)).render()
+def test_test_set_has_its_own_column_and_charts(files: Any) -> None:
+    files.designs["test"] = replace(files.designs["random"], folds=1)
+    files.validate()
+    page = files.render()
     assert "Test set" in page.text
     assert "no sites set aside" not in page.text
     assert len(page.named("svg")) == 9
 
 
-def test_sites_without_prediction_are_counted_and_not_drawn(
-    files: Any, with_validation: Put
-) -> None:
-    random = files.validation.designs["random"]
-    predicted = random.predicted.copy()
-    predicted[:7] = np.nan
-    designs = files.validation.designs | {"random": replace(random, predicted=predicted)}
-    page = with_validation(replace(files.validation, designs=designs)).render()
+def test_a_design_that_the_report_has_no_words_for_is_shown_all_the_same(files: Any) -> None:
+    files.designs["leave_one_valley_out"] = files.designs["grouped"]
+    files.validate()
+    table = pd.read_csv(files.folder / "model/out_of_fold.csv")
+    files.csv("model/out_of_fold.csv", table[table["design"] != "leave_one_valley_out"])
+    page = files.render()
+    assert "Leave one valley out" in page.text
+    assert "no predictions of its own" in page.text
+
+
+def test_sites_without_prediction_are_counted_and_not_drawn(files: Any) -> None:
+    files.designs["random"].predicted[:7] = np.nan
+    files.validate()
+    page = files.render()
     assert "7 more sites could not be predicted" in page.text
     assert "53 held-out sites" in page.text
 
 
-def test_a_design_without_any_prediction_leaves_a_page(files: Any, with_validation: Put) -> None:
-    random = files.validation.designs["random"]
-    nothing = replace(random, predicted=np.full(60, np.nan))
-    designs = files.validation.designs | {"random": nothing}
-    page = with_validation(replace(files.validation, designs=designs)).render()
+def test_a_design_without_any_prediction_leaves_a_page(files: Any) -> None:
+    files.designs["random"].predicted[:] = np.nan
+    files.validate()
+    page = files.render()
     assert "No site of the random folds could be predicted" in page.text
     assert len(page.named("svg")) == 5
 
@@ -270,19 +270,18 @@ def test_a_map_without_a_value_leaves_a_page(files: Any) -> None:
     assert "No pixel has a value" in files.render().text
 
 
-def test_logarithm_is_named_wherever_numbers_are_on_its_scale(
-    files: Any, with_validation: Put
-) -> None:
+def test_logarithm_is_named_wherever_numbers_are_on_its_scale(files: Any) -> None:
     # A SHAP value or a calibration of the logarithm given in m3 m-3 would be wrong by any factor.
     manifest = json.loads((files.folder / "model/manifest.json").read_text())
     manifest["fusion"] |= {"transform": "log", "smearing": 1.0375}
     files.json("model/manifest.json", manifest)
-    page = with_validation(replace(files.validation, transform=TargetTransform("log"))).render()
+    files.validate(log=True)
+    page = files.render()
     assert "mean |SHAP| for vwc (natural logarithm)" in page.text
     assert "RMSE of vwc (natural logarithm)" in page.text
     assert "both on the scale of the natural logarithm" in page.text
     assert "multiplied by 1.038" in page.text
-    for design in files.validation.to_json()["designs"].values():
+    for design in _designs(files).values():
         assert f"R² {design['transformed_scores']['r2']:.2f}".replace("-", "−") in page.text
 
 
