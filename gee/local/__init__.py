@@ -6,7 +6,17 @@ over loopback. Imports nothing of the product around it; see README.md beside th
 
 from gee.local.errors import CatalogueError, LocalServiceError
 from gee.local.faults import Fault
+from gee.local.graph import algorithms_in
+from gee.local.registry import implemented
 from gee.local.request_log import RequestRecord
 from gee.local.service import LocalEarthEngine
 
-__all__ = ["CatalogueError", "Fault", "LocalEarthEngine", "LocalServiceError", "RequestRecord"]
+__all__ = [
+    "CatalogueError",
+    "Fault",
+    "LocalEarthEngine",
+    "LocalServiceError",
+    "RequestRecord",
+    "algorithms_in",
+    "implemented",
+]

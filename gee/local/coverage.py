@@ -39,6 +39,7 @@ fields of requests alike. A plausible value for something unknown is never given
 | ties of the mode | the smallest value |
 | types of results | integers get the range their operands allow; functions of integers give \
 doubles; quotients of integers floats; means, moments and percentiles doubles |
+| the default projection of arithmetic | that of the left image |
 | properties after arithmetic | dropped, unless the documentation promises to keep them |
 | masked pixels in NPY | 0 |
 | fractional masks of two operands | the smaller one |

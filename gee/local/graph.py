@@ -170,6 +170,22 @@ class Expression:
         return None if node is None else self._value(node, scope)
 
 
+def algorithms_in(document: dict[str, Any]) -> set[str]:
+    """Names of the algorithms that an expression calls, as `ee.serializer.encode` gives it."""
+    found: set[str] = set()
+    waiting: list[Any] = [document.get("values", {})]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, dict):
+            invocation = part.get("functionInvocationValue")
+            if isinstance(invocation, dict) and "functionName" in invocation:
+                found.add(invocation["functionName"])
+            waiting.extend(part.values())
+    return found
+
+
 def truth(value: Any) -> bool:
     """Whether `If` takes a value for true: anything but null, false, 0 and an empty string."""
     return not (value is None or value is False or value == 0 or value == "")

@@ -166,11 +166,3 @@ def joint_bands(compute_all: ComputeMany, templates: Sequence[Band]) -> list[Ban
         return compute
 
     return [replace(band, compute=select(index)) for index, band in enumerate(templates)]
-
-
-def common_projection(bands: Sequence[Band]) -> Projection:
-    """The default projection of a result of several bands: the first that is not a constant's."""
-    for band in bands:
-        if not band.projection.is_composite_default:
-            return band.projection
-    return bands[0].projection if bands else WGS84

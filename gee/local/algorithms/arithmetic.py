@@ -1,7 +1,8 @@
 """Arithmetic on images, pixel by pixel.
 
 Two images are paired as the service pairs them: a single band goes with every band of the other;
-else bands of the same names; else by position. Results carry no properties.
+else bands of the same names; else by position. Results carry no properties, and the default
+projection of the left image.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gee.local.algorithms.bands import cast_band
 from gee.local.algorithms.operations import BINARY, CASTS, SNAKE, UNARY, Operation, result_type
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
 from gee.local.grids import PixelGrid
-from gee.local.images import Band, Image, common_projection, map_band
+from gee.local.images import Band, Image, map_band
 from gee.local.pixel_types import DOUBLE, FLOAT, PixelType
 from gee.local.pixels import Pixels, both, finite_only
 from gee.local.registry import algorithm
@@ -88,7 +89,7 @@ def binary_band(operation: Operation, pair: Pair) -> Band:
     return Band(
         name,
         target,
-        common_projection([left, right]),
+        left.projection,
         compute,
         footprints.intersection(left.footprint, right.footprint),
     )
@@ -221,5 +222,5 @@ def normalized_difference(input: Image, bandNames: list[str] | None) -> Image:  
         return Pixels(ratio.astype(np.float32), mask)
 
     footprint = footprints.intersection(first.footprint, second.footprint)
-    projection = common_projection([first, second])
-    return Image((Band("nd", PixelType("float", -1, 1), projection, compute, footprint),))
+    nd_type = PixelType("float", -1, 1)
+    return Image((Band("nd", nd_type, first.projection, compute, footprint),))

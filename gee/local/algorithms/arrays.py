@@ -13,7 +13,7 @@ import numpy as np
 from gee.local import pixel_types
 from gee.local.errors import InvalidRequestError
 from gee.local.grids import PixelGrid
-from gee.local.images import Band, Image, common_projection, joint_bands
+from gee.local.images import Band, Image, joint_bands
 from gee.local.pixel_types import PixelType
 from gee.local.pixels import Array, Pixels, both, restrict
 from gee.local.registry import algorithm
@@ -44,8 +44,7 @@ def to_array(image: Image, axis: int) -> Image:
         return Pixels(values[..., None, :] if axis else values, mask)
 
     first = image.first_band("Image.toArray")
-    projection = common_projection(image.bands)
-    band = Band("array", target, projection, compute, first.footprint)
+    band = Band("array", target, first.projection, compute, first.footprint)
     return image.with_bands([band])
 
 

@@ -17,7 +17,7 @@ from gee.local.algorithms import reducers as named
 from gee.local.algorithms.bands import add_bands
 from gee.local.errors import InvalidRequestError
 from gee.local.grids import WGS84, PixelGrid
-from gee.local.images import Band, Image, common_projection, joint_bands
+from gee.local.images import Band, Image, joint_bands
 from gee.local.pixel_types import DOUBLE, PixelType
 from gee.local.pixels import Array, Pixels, read
 from gee.local.reducers import Reducer, check_inputs, extreme, output_names
@@ -207,10 +207,7 @@ def reduce_image(image: Image, reducer: Reducer) -> Image:
             )
         step = reducer.inputs
         layers = [image.bands[k : k + step] for k in range(0, len(image.bands), step)]
-    footprint = image.footprint
-    template = replace(
-        image.bands[0], projection=common_projection(image.bands), footprint=footprint
-    )
+    template = replace(image.bands[0], footprint=image.footprint)
     return image.with_bands(reduced_bands(reducer, layers, reducer.outputs, template))
 
 

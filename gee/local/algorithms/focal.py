@@ -237,6 +237,31 @@ def reduce_neighborhood(
     return image.with_bands(bands)
 
 
+@algorithm("Image.neighborhoodToBands")
+def neighborhood_to_bands(image: Image, kernel: Kernel) -> Image:
+    """A band for each neighbour, named after the band and the offsets in columns and rows.
+
+    The kernel must be one in pixels: the names cannot depend on the grid.
+    """
+    bands = []
+    weights = kernel.weights_of_scale(1.0)
+    if not np.array_equal(weights, kernel.weights_of_scale(7.0)):
+        raise NotImplementedHereError("'Image.neighborhoodToBands' with a kernel in metres")
+    half_rows, half_cols = weights.shape[0] // 2, weights.shape[1] // 2
+    for row, col in zip(*np.nonzero(weights), strict=True):
+        down, right = int(row) - half_rows, int(col) - half_cols
+        for band in image.bands:
+
+            def compute(
+                grid: PixelGrid, band: Band = band, right: int = right, down: int = down
+            ) -> Pixels:
+                return band.pixels(replace(grid, col=grid.col + right, row=grid.row + down))
+
+            name = f"{band.name}_{right}_{down}"
+            bands.append(replace(band, name=name, compute=compute, size=None))
+    return image.with_bands(bands)
+
+
 @algorithm("Image.fastDistanceTransform")
 def fast_distance_transform(image: Image, neighborhood: int, units: str, metric: str) -> Image:
     """Distance in pixels (squared, unless told otherwise) to the nearest pixel that is not zero.

@@ -10,7 +10,7 @@ from matplotlib import colors
 from gee.local.algorithms.bands import chosen_bands
 from gee.local.errors import InvalidRequestError
 from gee.local.grids import PixelGrid
-from gee.local.images import Band, Image, common_projection, joint_bands
+from gee.local.images import Band, Image, joint_bands
 from gee.local.pixel_types import NAMED
 from gee.local.pixels import Array, Pixels
 from gee.local.registry import algorithm
@@ -110,9 +110,8 @@ def visualize(
 
     grey = table is None and count == 1 and not forceRgbOutput
     shown_names: tuple[str, ...] = ("vis-gray",) if grey else RGB
-    projection = common_projection(chosen)
     templates = [
-        Band(name, NAMED["uint8"], projection, chosen[0].compute, chosen[0].footprint)
+        Band(name, NAMED["uint8"], chosen[0].projection, chosen[0].compute, chosen[0].footprint)
         for name in shown_names
     ]
     return image.with_bands(joint_bands(compute_all, templates))

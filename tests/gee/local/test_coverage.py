@@ -6,7 +6,9 @@ import ast
 import inspect
 from pathlib import Path
 
-from gee.local import coverage, registry
+import ee
+
+from gee.local import LocalEarthEngine, algorithms_in, coverage, implemented, registry
 from gee.local.signatures import signatures
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,6 +52,21 @@ def check_declaration(name: str) -> None:
         if not argument.optional
     }
     assert required - set(parameters) <= registry.HINTS, name
+
+
+def test_the_algorithms_of_a_graph_are_found(service: LocalEarthEngine) -> None:
+    """Fault: calls inside mapped functions overlooked."""
+    images = ee.ImageCollection("SCENES").map(lambda image: image.log10().multiply(10))
+    found = algorithms_in(ee.serializer.encode(images.mean()))
+    assert found == {
+        "ImageCollection.load",
+        "Collection.map",
+        "Image.log10",
+        "Image.multiply",
+        "Image.constant",
+        "reduce.mean",
+    }
+    assert found <= set(implemented())
 
 
 def test_nothing_of_the_product_is_imported() -> None:

@@ -156,6 +156,15 @@ class TestKernels:
         kept = holes.reduceNeighborhood(ee.Reducer.mean(), ee.Kernel.square(1), "mask", False)
         assert (pixels(kept.mask())["elevation_mean"][:, 20] == 1).all()
 
+    def test_neighbourhood_to_bands(self, pixels: Pixels, service: Any) -> None:
+        """Fault: offsets of the wrong sign, or columns and rows swapped."""
+        image = ee.Image("PLACES").neighborhoodToBands(ee.Kernel.square(1))
+        found = pixels(image)
+        assert len(found.dtype.names) == 18
+        assert found["col_1_0"][30, 40] == 41
+        assert found["row_1_0"][30, 40] == 30
+        assert found["row_0_-1"][30, 40] == 29
+
     def test_fast_distance_transform(self, pixels: Pixels, service: Any) -> None:
         """Fault: the distance itself, where the service gives its square."""
         row = ee.Image("PLACES").select("row")

@@ -143,6 +143,13 @@ class TestReproject:
         unpinned = pixels(smooth, transform=coarser(0.5), width=192, height=128)["elevation"]
         assert np.abs(unpinned - found).max() > 1
 
+    def test_arithmetic_has_the_projection_of_its_left_image(self, hills: Any) -> None:
+        """Fault: a projection from the right, on which a later resample would mean something."""
+        assert hills.add(1).projection().getInfo()["crs"] == "EPSG:32646"
+        assert ee.Image(1).add(hills).projection().getInfo()["transform"] == [1, 0, 0, 0, 1, 0]
+        with pytest.raises(ee.EEException, match="1 degree"):
+            ee.Image(1).subtract(hills).resample("bilinear").getInfo()
+
     def test_projection_and_scale_of_the_result(self, hills: Any) -> None:
         """Fault: a scale taken for CRS units."""
         info = hills.reproject("EPSG:4326", None, 30).projection().getInfo()
