@@ -175,22 +175,21 @@ def _graticule(axes: Axes, picture: MapPicture) -> None:
     west, south, east, north = Transformer.from_crs(
         picture.crs, "EPSG:4326", always_xy=True
     ).transform_bounds(left, bottom, right, top)
-    step = _round_step(max(east - west, north - south) / 3.2)
-    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
+    across_step, up_step = _round_step((east - west) / 3.2), _round_step((north - south) / 3.2)
     along = np.linspace(0, 1, 101)
     clear = 0.05 * (top - bottom)  # or the labels of the two edges would meet at the corner
-    for longitude in _multiples(west, east, step):
+    for longitude in _multiples(west, east, across_step):
         across, up = to_map.transform(np.full(101, longitude), south + along * (north - south))
         axes.plot(across, up, color=MUTED, linewidth=0.4, alpha=0.6, zorder=2)
         at = _crossing(up, across, bottom)
         if at is not None and left <= at <= right:
-            _edge_label(axes, at, bottom, _degrees(longitude, "EW", decimals), below=True)
-    for latitude in _multiples(south, north, step):
+            _edge_label(axes, at, bottom, _degrees(longitude, "EW", across_step), below=True)
+    for latitude in _multiples(south, north, up_step):
         across, up = to_map.transform(west + along * (east - west), np.full(101, latitude))
         axes.plot(across, up, color=MUTED, linewidth=0.4, alpha=0.6, zorder=2)
         at = _crossing(across, up, left)
         if at is not None and bottom + clear <= at <= top - clear:
-            _edge_label(axes, left, at, _degrees(latitude, "NS", decimals), below=False)
+            _edge_label(axes, left, at, _degrees(latitude, "NS", up_step), below=False)
 
 
 def _crossing(along: np.ndarray, value: np.ndarray, edge: float) -> float | None:
@@ -218,7 +217,8 @@ def _edge_label(axes: Axes, across: float, up: float, text: str, *, below: bool)
     )
 
 
-def _degrees(value: float, letters: str, decimals: int) -> str:
+def _degrees(value: float, letters: str, step: float) -> str:
+    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
     side = "" if abs(value) < 1e-9 else letters[0] if value > 0 else letters[1]
     return f"{abs(value):.{decimals}f}°{side}"
 
