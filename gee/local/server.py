@@ -8,11 +8,13 @@ from __future__ import annotations
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from gee.local.service import LocalEarthEngine
 
 LOOPBACK = "127.0.0.1"
+LOCAL_NAMES = (LOOPBACK, "localhost")
 
 
 class LoopbackServer:
@@ -58,7 +60,16 @@ def _handler_of(service: LocalEarthEngine) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def _refuse(self) -> bool:
+            """Whether a page from elsewhere asks: browsers reach loopback for any web site."""
+            host = self.headers.get("Host", LOOPBACK).rpartition(":")[0] or LOOPBACK
+            origin = urlsplit(self.headers.get("Origin", f"http://{LOOPBACK}")).hostname
+            return host not in LOCAL_NAMES or (self.command != "GET" and origin not in LOCAL_NAMES)
+
         def _answer(self) -> None:
+            if self._refuse():
+                self.send_error(403, "Only pages of this machine may ask the local Earth Engine")
+                return
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length) if length else b""
             host = self.headers.get("Host", LOOPBACK)
@@ -72,7 +83,6 @@ def _handler_of(service: LocalEarthEngine) -> type[BaseHTTPRequestHandler]:
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.content_type)
                 self.send_header("Content-Length", str(len(answer.body)))
-                self.send_header("Access-Control-Allow-Origin", "*")
                 self.end_headers()
                 self.wfile.write(answer.body)
             except (BrokenPipeError, ConnectionResetError):

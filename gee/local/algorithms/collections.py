@@ -231,6 +231,30 @@ def random_column(
     return replace(collection, elements=tuple(elements))
 
 
+@algorithm("FeatureCollection.randomPoints")
+def random_points(region: Geometry, points: int, seed: int) -> Collection:
+    """Points spread evenly over the area of a region, drawn from the seed.
+
+    They are repeatable, and others than the service's.
+    """
+    shape = geometries.shape_in(region, "EPSG:4326")
+    if shape.area == 0:
+        raise InvalidRequestError("FeatureCollection.randomPoints: The region has no area.")
+    shapely.prepare(shape)
+    west, south, east, north = shape.bounds
+    generator = np.random.default_rng(seed)
+    found: list[tuple[float, float]] = []
+    while len(found) < points:
+        longitude = generator.uniform(west, east, 2 * points)
+        # Even over a sphere's area: the sine of the latitude is uniform.
+        low, high = np.sin(np.radians([south, north]))
+        latitude = np.degrees(np.arcsin(generator.uniform(low, high, 2 * points)))
+        inside = shapely.intersects_xy(shape, longitude, latitude)
+        found.extend(zip(longitude[inside], latitude[inside], strict=True))
+    features = [Feature(Geometry(shapely.Point(place))) for place in found[:points]]
+    return indexed(Collection(tuple(features), of_images=False))
+
+
 @algorithm("Collection.reduceColumns")
 def reduce_columns(
     collection: Collection,

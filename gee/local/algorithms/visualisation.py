@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import shapely
 from matplotlib import colors
 
 from gee.local.algorithms.bands import chosen_bands
+from gee.local.algorithms.geometries import shape_in
+from gee.local.coercion import element_geometry
 from gee.local.errors import InvalidRequestError
-from gee.local.grids import PixelGrid
+from gee.local.grids import WGS84, PixelGrid
 from gee.local.images import Band, Image, joint_bands
 from gee.local.pixel_types import NAMED
 from gee.local.pixels import Array, Pixels
 from gee.local.registry import algorithm
+from gee.local.values import Collection
 
 RGB = ("vis-red", "vis-green", "vis-blue")
 
@@ -115,6 +120,36 @@ def visualize(
         for name in shown_names
     ]
     return image.with_bands(joint_bands(compute_all, templates))
+
+
+@algorithm("Collection.draw")
+def draw(collection: Collection, color: str, pointRadius: int, strokeWidth: int) -> Image:
+    """Features in one colour: discs for points, lines, and areas with half of the opacity."""
+    colour = colour_of(color)
+    geometries = [element_geometry(element) for element in collection.elements]
+
+    def compute_all(grid: PixelGrid) -> list[Pixels]:
+        east, north = grid.centres(grid.crs)
+        points = shapely.points(east, north)
+        shapely.prepare(points)
+        side = abs(grid.projection.transform[0])
+        opacity = np.zeros(grid.shape, dtype=np.float32)
+        for geometry in geometries:
+            shape = shape_in(geometry, grid.crs)
+            if shape.area > 0:
+                shapely.prepare(shape)
+                filled = shapely.intersects_xy(shape, east, north)
+                opacity = np.where(filled, np.maximum(opacity, np.float32(0.5)), opacity)
+                shape = shape.boundary
+            is_point = shape.geom_type in ("Point", "MultiPoint")
+            reach = (pointRadius if is_point else strokeWidth / 2) * side
+            opacity = np.where(shapely.dwithin(shape, points, reach), np.float32(1), opacity)
+        return [
+            Pixels(np.broadcast_to(np.uint8(channel), grid.shape), opacity) for channel in colour
+        ]
+
+    template = Band(RGB[0], NAMED["uint8"], WGS84, lambda grid: compute_all(grid)[0])
+    return Image(tuple(joint_bands(compute_all, [replace(template, name=n) for n in RGB])))
 
 
 def through(table: Array, share: Array) -> Array:

@@ -135,6 +135,20 @@ class TestCollections:
         assert one == other
         assert len(set(one)) == 5
 
+    def test_random_points_fill_the_region_evenly(self, service: Any) -> None:
+        """Fault: points outside, crowded to a pole, or others at the next call."""
+        region = ee.Geometry.BBox(0, 0, 10, 60)
+        points = ee.FeatureCollection.randomPoints(region, 400, 3)
+        found = points.geometry().coordinates().getInfo()
+        assert (
+            found
+            == ee.FeatureCollection.randomPoints(region, 400, 3).geometry().coordinates().getInfo()
+        )
+        latitudes = [latitude for _, latitude in found]
+        assert all(0 <= longitude <= 10 for longitude, _ in found)
+        # Half of the area between 0 and 60 degrees lies south of asin(sin(60) / 2) = 25.66.
+        assert 0.4 < sum(latitude < 25.66 for latitude in latitudes) / 400 < 0.6
+
     def test_assets_that_are_not_there_are_refused_by_name(self, service: Any) -> None:
         """Fault: an empty collection for a misspelt id."""
         with pytest.raises(ee.EEException, match=r"'SCENE' not found.*nearest.*SCENES"):

@@ -47,6 +47,19 @@ class TestTiles:
         far = opened(map_id["tile_fetcher"].fetch_tile(0, 0, zoom))
         assert not far[3].any()
 
+    def test_features_are_drawn(self, service: Any) -> None:
+        """Fault: a disc of metres instead of pixels, or at the wrong place."""
+        place = ee.FeatureCollection([ee.Feature(ee.Geometry.Point(0, 0))])
+        map_id = place.getMapId({"color": "FF0000"})
+        # The tile south-east of the origin has it at its upper left corner.
+        picture = opened(map_id["tile_fetcher"].fetch_tile(2, 2, 2))
+        shown = picture[3] == 255
+        assert shown[:2, :2].all()
+        assert shown.sum() == sum(
+            (c + 0.5) ** 2 + (r + 0.5) ** 2 <= 9 for c in range(4) for r in range(4)
+        )
+        assert picture[:3, 0, 0].tolist() == [255, 0, 0]
+
     def test_thumbnails_have_the_size_asked_for(self, service: Any) -> None:
         """Fault: the thumbnail squeezed, or a JPEG with holes."""
         url = ee.Image("HILLS").getThumbURL(

@@ -412,6 +412,20 @@ class TestLoopback:
             assert failure.value.code == 501
             failure.value.close()
 
+    @pytest.mark.parametrize(
+        "headers", [{"Host": "evil.example:80"}, {"Origin": "https://evil.example"}]
+    )
+    def test_pages_from_elsewhere_are_refused(self, headers: dict[str, str]) -> None:
+        """Fault: any web site can have files written on this machine."""
+        with LocalEarthEngine().serve() as server:
+            request = urllib.request.Request(
+                f"{server.url}/v1/projects/p/value:compute", b"{}", headers, method="POST"
+            )
+            with pytest.raises(urllib.error.HTTPError) as failure:
+                urllib.request.urlopen(request)
+            assert failure.value.code == 403
+            failure.value.close()
+
 
 class TestCatalogue:
     def test_without_a_folder_there_are_only_algorithms(
