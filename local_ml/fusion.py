@@ -1,4 +1,4 @@
-"""Fitting the fusion: convex weights of the members, linear calibration, variance dial.
+"""Fitting the fusion: convex weights of the members, calibration, variance dial, products.
 
 In: out-of-fold predictions of the members and the target, both on the transformed scale, and the
 sites' weights. Out: a `FusionRule`, which `predictor` applies to pixels.
@@ -16,6 +16,7 @@ from math import sqrt
 import numpy as np
 from scipy.optimize import nnls
 
+from local_ml.correction_curves import distribution_curve, isotonic_curve
 from local_ml.ensemble import OutOfFoldPredictions
 from local_ml.errors import TrainingError
 from local_ml.fusion_rule import FusionRule
@@ -165,11 +166,13 @@ def fit_fusion(
     weights = convex_weights(predictions, observed, weight, settings.shrinkage)
     fused = (predictions * weights).sum(axis=1)
     intercept, slope = 0.0, 1.0
-    if settings.calibrate:
+    if settings.correction == "linear":
         calibration = linear_calibration(fused, observed, weight)
         intercept, slope = calibration.intercept, calibration.slope
     if settings.variance_dial:
         intercept, slope = _dialled(fused, observed, weight, slope, settings.variance_dial)
+    matched = distribution_curve(fused, observed, weight)
+    curve = isotonic_curve(fused, observed, weight) if settings.correction == "isotonic" else None
     rule = FusionRule(
         members=out_of_fold.members,
         weights=tuple(map(float, weights)),
@@ -181,12 +184,42 @@ def fit_fusion(
         smearing=1.0,
         minimum=target.minimum,
         maximum=target.maximum,
+        curve=matched if settings.correction == "distribution" else curve,
+        distribution=matched if "distribution" in settings.products else None,
     )
-    if target.transform == "none":
+    # A matched distribution goes through the exponential quantile by quantile.
+    if target.transform == "none" or settings.correction == "distribution":
         return rule
     residual = observed - rule.calibrate(rule.fuse(predictions))
     smearing = float(np.average(np.exp(residual), weights=weight))
     return replace(rule, smearing=smearing)
+
+
+def fit_alternatives(
+    out_of_fold: OutOfFoldPredictions,
+    observed: np.ndarray,
+    target: TargetSettings,
+    settings: FusionSettings,
+    weight: np.ndarray | None = None,
+) -> dict[str, FusionRule]:
+    """Fit every correction on the same predictions, so that each can be scored beside the others.
+
+    Parameters as for `fit_fusion`; `settings.correction` and `settings.variance_dial` are replaced.
+
+    Returns
+    -------
+    rules : ``none``, ``linear``, ``isotonic``, ``distribution``, and ``variance_restored``, which
+        is the linear one with its dial at 1 ("ZZ" of Belitz and Stackelberg 2021)
+    """
+    choices: dict[str, dict[str, object]] = {
+        name: {"correction": name, "variance_dial": 0.0}
+        for name in ("none", "linear", "isotonic", "distribution")
+    }
+    choices["variance_restored"] = {"correction": "linear", "variance_dial": 1.0}
+    return {
+        name: fit_fusion(out_of_fold, observed, target, settings.model_copy(update=changes), weight)
+        for name, changes in choices.items()
+    }
 
 
 def _dialled(

@@ -12,10 +12,13 @@ import numpy as np
 
 from local_ml.errors import PredictionError
 
+Curve = tuple[tuple[float, float], ...]
+"""(fused, corrected) pairs on the transformed scale, both rising."""
+
 
 @dataclass(frozen=True)
 class FusionRule:
-    """Convex weights, a linear calibration, the way back from the logarithm, physical bounds.
+    """Convex weights, a calibration, the way back from the logarithm, physical bounds.
 
     Parameters
     ----------
@@ -29,6 +32,11 @@ class FusionRule:
     smearing : factor after the exponential: mean of exp(residual) (Duan 1983, Journal of the
         American Statistical Association 78, 605-610); 1 without a transform
     minimum, maximum : physical bounds of the delivered value in the target's unit; None: no bound
+    curve : (fused, corrected) pairs on the transformed scale, joined by straight lines, in the
+        place of intercept and slope; None where the line is used. Beyond its ends the correction
+        stays what it is there too
+    distribution : a curve that gives the predictions the distribution of the observations, for
+        the second product; None where it was not asked for
 
     Raises
     ------
@@ -46,6 +54,8 @@ class FusionRule:
     smearing: float = 1.0
     minimum: float | None = None
     maximum: float | None = None
+    curve: Curve | None = None
+    distribution: Curve | None = None
 
     def __post_init__(self) -> None:
         if not self.members or len(set(self.members)) < len(self.members):
@@ -71,6 +81,10 @@ class FusionRule:
             )
         if None not in (self.minimum, self.maximum) and not self.minimum < self.maximum:  # type: ignore[operator]
             raise ValueError(f"minimum {self.minimum} must lie below maximum {self.maximum}")
+        for name in ("curve", "distribution"):
+            curve = getattr(self, name)
+            if curve is not None:
+                _require_rising(name, curve)
 
     def fuse(self, predictions: np.ndarray) -> np.ndarray:
         """Return the weighted mean of the members, (n,) float64, on the transformed scale.
@@ -98,6 +112,8 @@ class FusionRule:
 
     def calibrate(self, fused: np.ndarray) -> np.ndarray:
         """Return the calibrated prediction, (n,) float64, on the transformed scale."""
+        if self.curve is not None:
+            return _follow(self.curve, fused)
         fused = np.asarray(fused, dtype=np.float64)
         inside = np.clip(fused, self.fused_minimum, self.fused_maximum)
         calibrated: np.ndarray = self.intercept + self.slope * inside + (fused - inside)
@@ -118,6 +134,28 @@ class FusionRule:
         value = self.calibrate(self.fuse(predictions))
         if self.transform == "log":
             value = self.smearing * np.exp(value)
+        return self._bounded(value)
+
+    def deliver_distribution(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the second product: values distributed as the observations are.
+
+        Parameters and results as for `deliver`. Quantiles are carried over the exponential as
+        they are, so that nothing is smeared.
+
+        Raises
+        ------
+        PredictionError
+            The study did not ask for this product.
+        """
+        if self.distribution is None:
+            raise PredictionError(
+                "this model has no product 'distribution'; add it to fusion.products and train "
+                "again"
+            )
+        value = _follow(self.distribution, self.fuse(predictions))
+        return self._bounded(np.exp(value) if self.transform == "log" else value)
+
+    def _bounded(self, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         low = -np.inf if self.minimum is None else self.minimum
         high = np.inf if self.maximum is None else self.maximum
         clipped = (value < low) | (value > high)
@@ -134,10 +172,29 @@ class FusionRule:
             raise ValueError(
                 f"a fusion rule has the keys {sorted(names)}, but these are {sorted(document)}"
             )
-        return cls(
-            **{
-                **document,
-                "members": tuple(document["members"]),
-                "weights": tuple(document["weights"]),
-            }
+        curves = {
+            name: None if document[name] is None else tuple((x, y) for x, y in document[name])
+            for name in ("curve", "distribution")
+        }
+        listed = {name: tuple(document[name]) for name in ("members", "weights")}
+        return cls(**(document | listed | curves))
+
+
+def _require_rising(name: str, curve: Curve) -> None:
+    points = np.asarray(curve, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+        raise ValueError(f"{name} must be pairs of finite numbers")
+    steps = np.diff(points, axis=0)
+    if (steps[:, 0] <= 0).any() or (steps[:, 1] < 0).any():
+        raise ValueError(
+            f"{name} must rise: fused values one after the other, corrected not falling"
         )
+
+
+def _follow(curve: Curve, fused: np.ndarray) -> np.ndarray:
+    """Follow the curve; beyond an end its correction there stays, so that the slope is 1."""
+    points = np.asarray(curve, dtype=np.float64)
+    fused = np.asarray(fused, dtype=np.float64)
+    inside = np.clip(fused, points[0, 0], points[-1, 0])
+    followed: np.ndarray = np.interp(inside, points[:, 0], points[:, 1]) + (fused - inside)
+    return followed

@@ -13,6 +13,7 @@ from math import ceil, sqrt
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 
 from local_ml.errors import TrainingError
 from local_ml.features import Feature
@@ -135,17 +136,11 @@ def select_features(
     TrainingError
         No candidate is left after the first step, or there are too few rows or groups.
     """
-    if not selection.enabled:
-        names = table.names
-        dropped: dict[str, str] = {}
-    else:
-        dropped = _unusable(table, selection.maximum_missing)
-        dropped |= _clustered(table, [n for n in table.names if n not in dropped], selection)
-        names = tuple(name for name in table.names if name not in dropped)
+    names, dropped = usable(table, selection)
     if not names:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in dropped.items())
         raise TrainingError(f"no covariate can be learned from ({reasons})")
-    work = _Elimination(table, response, selection, ensemble, seed)
+    work = Elimination(table, response, selection, ensemble, seed)
     if not selection.enabled:
         only = work.round(names)
         return _result(table, only, [only], dropped, "selection is switched off")
@@ -153,17 +148,12 @@ def select_features(
     notes = []
     names, weak = work.against_probes(names)
     dropped |= dict.fromkeys(weak, "ranked below the probes of noise among all candidates")
-    path = [work.round(names)]
-    while path[-1].n > selection.minimum_features:
-        last = path[-1]
-        n_drop = ceil(selection.drop_share * last.n)
-        n_drop = min(n_drop, last.n - selection.minimum_features)
-        out = set(last.ascending()[:n_drop])
-        path.append(work.round(tuple(name for name in last.features if name not in out)))
-    chosen = path[smallest_within_one_standard_error(path, table.group)]
+    path = work.walk(names)
+    position, why = _chosen(path, selection.rule, table.group)
+    chosen = path[position]
     for name in names:
         if name not in chosen.features:
-            dropped[name] = "eliminated: without it the error grows by less than one standard error"
+            dropped[name] = why
     kept, weak = work.against_probes(chosen.features)
     if weak:
         dropped |= dict.fromkeys(weak, "ranked below the probes of noise among those chosen")
@@ -175,6 +165,30 @@ def select_features(
             "not all of them rank above the probes"
         )
     return _result(table, chosen, path, dropped, "; ".join(notes))
+
+
+def usable(
+    table: SampleTable, selection: SelectionSettings
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the candidates that take part in the elimination, and why the others don't."""
+    if not selection.enabled:
+        return table.names, {}
+    dropped = _unusable(table, selection.maximum_missing)
+    dropped |= _clustered(table, [n for n in table.names if n not in dropped], selection)
+    return tuple(name for name in table.names if name not in dropped), dropped
+
+
+def _chosen(path: Sequence[_Round], rule: str, group: np.ndarray) -> tuple[int, str]:
+    """Return the position of the set that the rule keeps, and why the others fall."""
+    if rule == "probes":
+        return 0, ""
+    if rule == "least_error":
+        least = min(range(len(path)), key=lambda position: path[position].rmse)
+        return least, "eliminated: the error is least without it"
+    return (
+        smallest_within_one_standard_error(path, group),
+        "eliminated: without it the error grows by less than one standard error",
+    )
 
 
 def smallest_within_one_standard_error(path: Sequence[_Round], group: np.ndarray) -> int:
@@ -204,7 +218,7 @@ def clustered_standard_error(values: np.ndarray, group: np.ndarray) -> float:
     return sqrt(len(sums) / (len(sums) - 1) * float(sums @ sums)) / len(values)
 
 
-class _Elimination:
+class Elimination:
     """The rows, folds and settings that all rounds of one elimination share."""
 
     def __init__(
@@ -251,7 +265,9 @@ class _Elimination:
                 member = make_light_member(
                     name, self.selection, self.ensemble, seed_for(self.seed, "light", name, fold)
                 )
-                member.fit(X[train], self.response[train])
+                # The settings were checked already; scikit-learn would check them tree by tree.
+                with config_context(skip_parameter_validation=True):
+                    member.fit(X[train], self.response[train])
                 fused += member.predict(X[test]) / len(self.selection.members)
                 share = mean_absolute_shap(name, member, X[test], column_feature)
                 total += share / max(share.sum(), np.finfo(float).tiny)
@@ -260,6 +276,17 @@ class _Elimination:
         total /= max(total.sum(), np.finfo(float).tiny)
         importance = dict(zip(names, total[: len(names)].tolist(), strict=True))
         return _Round(names, squared_errors, importance, tuple(total[len(names) :].tolist()))
+
+    def walk(self, names: tuple[str, ...]) -> list[_Round]:
+        """Return the rounds from all names down; only the first where nothing is eliminated."""
+        path = [self.round(names)]
+        fewest = self.selection.minimum_features
+        while self.selection.rule != "probes" and path[-1].n > fewest:
+            last = path[-1]
+            n_drop = min(ceil(self.selection.drop_share * last.n), last.n - fewest)
+            out = set(last.ascending()[:n_drop])
+            path.append(self.round(tuple(name for name in last.features if name not in out)))
+        return path
 
     def against_probes(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
         """Return the names that rank above the probes' median, and those that don't.

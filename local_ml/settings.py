@@ -81,6 +81,10 @@ class SelectionSettings(Settings):
         3, ge=0, le=20, description="columns of noise; no feature ranked below their median is kept"
     )
     minimum_features: int = Field(2, ge=1, description="elimination stops here")
+    rule: Literal["one_standard_error", "least_error", "probes"] = Field(
+        "one_standard_error",
+        description="which set is kept: the smallest within one standard error of the least held-out error, the one of least error, or all that rank above the probes (no further elimination)",
+    )
     members: tuple[Literal["random_forest", "extra_trees", "xgboost", "catboost"], ...] = Field(
         ("random_forest", "extra_trees", "xgboost", "catboost"),
         min_length=1,
@@ -154,9 +158,9 @@ class FusionSettings(Settings):
     shrinkage: float = Field(
         0.1, ge=0, description="pull of the members' weights towards equal ones"
     )
-    calibrate: bool = Field(
-        True,
-        description="linear calibration of the fused prediction, its slope shrunk to 1 by its own standard error",
+    correction: Literal["none", "linear", "isotonic", "distribution"] = Field(
+        "linear",
+        description="of the fused prediction: 'linear' calibration, its slope shrunk to 1 by its own standard error (least error); 'isotonic' follows bends, in steps; 'distribution' matches the distribution of the observations, at the price of a larger error",
     )
     variance_dial: float = Field(
         0.0,
@@ -164,6 +168,21 @@ class FusionSettings(Settings):
         le=1,
         description="0: least error. 1: the variance of the observations restored, at the price of a larger error",
     )
+    products: tuple[Literal["mean", "distribution"], ...] = Field(
+        ("mean",),
+        description="'mean' is the map; 'distribution' adds a second product whose values are distributed as the observations are: for histograms and extremes, not for averages",
+    )
+
+    @model_validator(mode="after")
+    def _one_correction_at_a_time(self) -> Self:
+        if self.variance_dial and self.correction not in ("none", "linear"):
+            raise ValueError(
+                f"variance_dial turns a line, but correction is '{self.correction}'; set "
+                "variance_dial = 0 or correction = 'linear'"
+            )
+        if "mean" not in self.products or len(set(self.products)) < len(self.products):
+            raise ValueError("products must name 'mean', and each product once")
+        return self
 
 
 class ValidationSettings(Settings):

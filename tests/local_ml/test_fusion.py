@@ -1,6 +1,7 @@
 """The fusion: convex weights, a calibration that knows its own error, honest inputs only."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from local_ml.errors import TrainingError
 from local_ml.features import Feature
 from local_ml.fusion import (
     convex_weights,
+    fit_alternatives,
     fit_fusion,
     linear_calibration,
     precision_weights,
@@ -34,9 +36,14 @@ def _table(n=60, seed=0):
     return SampleTable.in_memory(features, X, y, group=np.repeat(np.arange(n // 3), 3))
 
 
+@cache
+def _real():
+    return out_of_fold(_table(12), _table(12).target, SMALL, FusionSettings(folds=2), 0)
+
+
 def _held_out(predictions):
     """Predictions as if out of fold, for a fusion whose truth is known."""
-    real = out_of_fold(_table(12), _table(12).target, SMALL, FusionSettings(folds=2), 0)
+    real = _real()
     names = tuple(f"m{i}" for i in range(predictions.shape[1]))
     return replace(real, members=names, predictions=predictions)
 
@@ -145,7 +152,8 @@ def test_weights_are_convex_and_no_others_do_better(problem):
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1},
         method="SLSQP",
     )
-    assert objective(found) <= objective(oracle.x) * (1 + 1e-9) + 1e-12
+    # Both end within rounding of the least value, some 1e-9 of it where the errors differ widely.
+    assert objective(found) <= objective(oracle.x) * (1 + 1e-7) + 1e-12
 
 
 @given(st.integers(2, 6), st.integers(0, 1000))
@@ -278,7 +286,7 @@ def test_beyond_the_range_seen_the_correction_is_a_constant():
 def test_without_calibration_the_rule_only_fuses():
     predictions, observed = _shrunk()
     rule = fit_fusion(
-        _held_out(1.5 * predictions), observed, UNBOUNDED, FusionSettings(calibrate=False)
+        _held_out(1.5 * predictions), observed, UNBOUNDED, FusionSettings(correction="none")
     )
     assert (rule.intercept, rule.slope) == (0, 1)
 
@@ -304,3 +312,121 @@ def test_delivered_values_keep_to_the_bounds():
     )
     assert (value.min(), value.max()) == (-0.5, 0.5)
     assert 0 < clipped.mean() < 1
+
+
+# ---- other corrections, and the second product
+
+
+def test_each_correction_costs_what_theory_says_on_fresh_rows():
+    # A calibrated predictor of R² 0.6: matching keeps 2ρ - 1 = 0.549 (the table of
+    # docs/statistics.md), the others lose nothing that 400 rows could show.
+    fit_on, scored_on = _shrunk(), _shrunk(seed=1, n=20_000)
+    rules = fit_alternatives(
+        _held_out(fit_on[0]), fit_on[1], UNBOUNDED, FusionSettings(shrinkage=1.0)
+    )
+    score = {}
+    for name, rule in rules.items():
+        value, _ = rule.deliver(scored_on[0])
+        score[name] = 1 - np.mean((value - scored_on[1]) ** 2) / scored_on[1].var()
+    assert score["none"] == pytest.approx(0.6, abs=0.02)
+    assert score["linear"] == pytest.approx(0.6, abs=0.02)
+    assert score["isotonic"] == pytest.approx(0.6, abs=0.03)
+    assert score["distribution"] == pytest.approx(0.549, abs=0.03)
+    assert score["variance_restored"] == pytest.approx(0.549, abs=0.03)
+
+
+def test_matching_gives_the_distribution_of_the_observations():
+    predictions, observed = _shrunk()
+    settings = FusionSettings(products=("mean", "distribution"))
+    rule = fit_fusion(_held_out(predictions), observed, UNBOUNDED, settings)
+    matched, _ = rule.deliver_distribution(predictions)
+    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
+    np.testing.assert_allclose(
+        np.quantile(matched, levels), np.quantile(observed, levels), atol=0.06
+    )
+    value, _ = rule.deliver(predictions)
+    assert value.std() < 0.85 * matched.std()
+    # The first product is what it is without the second.
+    alone = fit_fusion(_held_out(predictions), observed, UNBOUNDED, FusionSettings())
+    assert alone == replace(rule, distribution=None)
+
+
+def test_matching_a_logarithm_matches_the_values_too():
+    # Fault: smearing, which lifts a mean, applied to quantiles.
+    predictions, log_observed = _shrunk(n=2000)
+    target = TargetSettings(minimum=None, maximum=None, transform="log")
+    settings = FusionSettings(correction="distribution")
+    rule = fit_fusion(_held_out(predictions), log_observed, target, settings)
+    value, _ = rule.deliver(predictions)
+    assert np.median(value) == pytest.approx(np.median(np.exp(log_observed)), rel=0.03)
+
+
+def test_the_isotonic_curve_follows_a_bend_and_equals_the_library():
+    # Oracle: scikit-learn's own prediction at the rows.
+    from sklearn.isotonic import IsotonicRegression
+
+    random = np.random.default_rng(3)
+    fused = random.uniform(-1, 1, 300)
+    observed = np.where(fused > 0, 2 * fused, 0.2 * fused) + 0.2 * random.normal(size=300)
+    held_out = _held_out(fused[:, None])
+    bent = fit_fusion(held_out, observed, UNBOUNDED, FusionSettings(correction="isotonic"))
+    line = fit_fusion(held_out, observed, UNBOUNDED, FusionSettings())
+    expected = IsotonicRegression().fit(fused, observed).predict(fused)
+    np.testing.assert_allclose(bent.calibrate(fused), expected, atol=1e-12)
+    truth = np.where(fused > 0, 2 * fused, 0.2 * fused)
+    assert np.mean((bent.calibrate(fused) - truth) ** 2) < np.mean(
+        (line.calibrate(fused) - truth) ** 2
+    )
+    # Beyond the range seen it goes on with slope 1.
+    np.testing.assert_allclose(np.diff(bent.calibrate(np.array([1.5, 2.5]))), 1)
+
+
+def test_weighted_rows_move_the_quantiles():
+    # Fault: weights dropped. Two thirds of the weight lie on the upper values.
+    from local_ml.correction_curves import distribution_curve
+
+    observed = np.r_[np.zeros(100), np.ones(100)]
+    fused = np.linspace(0, 1, 200)
+    weight = np.r_[np.ones(100), np.full(100, 2.0)]
+    curve = np.array(distribution_curve(fused, observed, weight))
+    # A third of the weight lies below fused = 0.5, and so do a third of the observations.
+    at = np.interp([0.45, 0.55], curve[:, 0], curve[:, 1])
+    np.testing.assert_allclose(at, [0, 1], atol=1e-9)
+
+
+def test_constant_predictions_are_matched_to_the_mean():
+    rule = fit_fusion(
+        _held_out(np.full((50, 2), 0.3)),
+        np.arange(50.0),
+        UNBOUNDED,
+        FusionSettings(correction="distribution"),
+    )
+    assert rule.calibrate(np.array([0.3])) == pytest.approx(24.5)
+
+
+def test_settings_that_contradict_each_other_are_refused():
+    with pytest.raises(ValueError, match="variance_dial turns a line"):
+        FusionSettings(correction="isotonic", variance_dial=0.5)
+    with pytest.raises(ValueError, match="products must name 'mean'"):
+        FusionSettings(products=("distribution",))
+
+
+@pytest.mark.parametrize("members", [1, 4])
+def test_calibration_hardly_ever_costs_more_than_a_hundredth_of_the_error(members):
+    # Against a known truth: 95 % of draws of 342 sites lose at most 1 % of RMSE by calibrating.
+    ratios = []
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        truth = random.normal(size=342 + 4000)
+        share = random.uniform(0.3, 0.9)  # R² of the members
+        stretch = random.choice([0.85, 1.0])  # some are calibrated already
+        best = share * truth + np.sqrt(share * (1 - share)) * random.normal(size=len(truth))
+        P = stretch * (best[:, None] + 0.1 * random.normal(size=(len(truth), members)))
+        sites, elsewhere = P[:342], P[342:]
+        held_out, errors = _held_out(sites), {}
+        for correction in ("none", "linear"):
+            settings = FusionSettings(correction=correction)
+            value, _ = fit_fusion(held_out, truth[:342], UNBOUNDED, settings).deliver(elsewhere)
+            errors[correction] = np.sqrt(np.mean((value - truth[342:]) ** 2))
+        ratios.append(errors["linear"] / errors["none"])
+    assert np.mean(np.array(ratios) <= 1.01) >= 0.95

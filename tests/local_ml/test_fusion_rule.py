@@ -135,3 +135,47 @@ def test_contradictions_are_refused(changes):
     """A rule put together from parts of different models."""
     with pytest.raises(ValueError, match=r"weight|member|fused|finite|transform|smearing|minimum"):
         rule(**changes)
+
+
+CURVE = ((0.1, 0.05), (0.3, 0.3), (0.4, 0.5))
+
+
+def test_a_curve_takes_the_place_of_the_line():
+    """A curve that is stored and not used, or one extrapolated with the slope at its end."""
+    curved = rule(curve=CURVE)
+    fused = np.array([0.0, 0.1, 0.2, 0.35, 0.4, 0.6])
+    expected = [-0.05, 0.05, 0.175, 0.4, 0.5, 0.7]
+    np.testing.assert_allclose(curved.calibrate(fused), expected, atol=1e-15)
+
+
+def test_the_second_product_is_delivered_beside_the_first():
+    """A second product that changes the first, is not clipped, or is smeared."""
+    predictions = np.array([[0.3, 0.3], [0.9, 0.9]])
+    both = rule(distribution=CURVE)
+    np.testing.assert_array_equal(both.deliver(predictions)[0], rule().deliver(predictions)[0])
+    value, clipped = both.deliver_distribution(predictions)
+    np.testing.assert_allclose(value, [0.3, 0.85])
+    assert clipped.tolist() == [False, True]
+    logarithmic = rule(distribution=CURVE, transform="log", smearing=1.3, maximum=None)
+    np.testing.assert_allclose(logarithmic.deliver_distribution(predictions)[0][0], np.exp(0.3))
+
+
+def test_a_product_that_was_not_asked_for_is_refused_with_what_to_do():
+    """The first product delivered in the second one's place."""
+    with pytest.raises(PredictionError, match=r"add it to fusion\.products and train again"):
+        rule().deliver_distribution(np.zeros((1, 2)))
+
+
+def test_curves_survive_json():
+    """Tuples that come back as lists, so that two equal rules differ."""
+    both = rule(curve=CURVE, distribution=CURVE)
+    assert FusionRule.from_json(json.loads(json.dumps(both.to_json()))) == both
+
+
+@pytest.mark.parametrize(
+    "curve", [((0.1, 0.2), (0.1, 0.3)), ((0.1, 0.2), (0.2, 0.1)), ((0.1, float("nan")),), ()]
+)
+def test_a_curve_that_does_not_rise_is_refused(curve):
+    """A map in which wetter predictions become drier values."""
+    with pytest.raises(ValueError, match="curve must"):
+        rule(curve=curve)

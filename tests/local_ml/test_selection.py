@@ -225,3 +225,22 @@ def test_sites_that_repeat_each_other_bring_no_certainty():
     alone = clustered_standard_error(values, np.arange(20))
     repeated = clustered_standard_error(np.repeat(values, 5), np.repeat(np.arange(20), 5))
     assert repeated == pytest.approx(alone)
+
+
+def test_each_rule_picks_its_own_set_from_one_path():
+    # Fault: a rule that is read and not followed, or a path that depends on the rule.
+    X, y = _signal(n=90)
+    y = y + 0.3 * X[:, 2]
+    results = {
+        rule: _select(_table(X, y), QUICK.model_copy(update={"rule": rule}))
+        for rule in ("one_standard_error", "least_error", "probes")
+    }
+    firsts = [result.path[0] for result in results.values()]
+    assert len({(first.features, first.rmse) for first in firsts}) == 1
+    least = min(results["least_error"].path, key=lambda step: step.rmse)
+    assert results["least_error"].chosen == least.features
+    assert len(results["one_standard_error"].chosen) <= len(least.features)
+    # Without elimination there is one set, of all that rank above the probes.
+    assert [step.n for step in results["probes"].path] == [len(results["probes"].chosen)]
+    reasons = {dropped.reason for dropped in results["probes"].dropped}
+    assert all("probes of noise" in reason for reason in reasons)
