@@ -48,7 +48,8 @@ def vindum(data: Path) -> dict[str, Any]:
             "file": str(data / "points.csv"),
             "crs": "EPSG:25832",
             "columns": {"site_id": "id", "som": "som_pct", "split": "split"},
-            "groups": {"distance_m": 20.0},
+            # The field is one chain of neighbours: divided into ten parts or more.
+            "groups": {"distance_m": 20.0, "maximum_share": 0.1},
         },
         "covariates": covariates,
     }

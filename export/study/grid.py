@@ -4,15 +4,18 @@ In: `[grid]` and `[region]`. Out: an odc-geo GeoBox, and the `Region` within it.
 """
 
 import math
+from collections.abc import Iterable
 
 from odc.geo.geobox import GeoBox
-from odc.geo.geom import BoundingBox
+from pyproj import CRS, Transformer
 
 from export.covariates.region import Region, open_region
 from export.errors import StudyError
 from export.rasters import read_info
 from export.study import Study
 from gee.grid import ALIGNMENT_PX, PLATEAU_PIXEL_DEG, geobox_of_region
+
+Edges = tuple[float, float, float, float]
 
 
 def study_geobox(study: Study) -> GeoBox:
@@ -31,11 +34,8 @@ def study_geobox(study: Study) -> GeoBox:
         like = _geobox_like(study, grid.like)
         return like if region is None else _cropped(like, region_bounds(study, str(like.crs)))
     crs = grid.crs or "EPSG:4326"
-    bounds = region_bounds(study, crs)
-    return geobox_of_region(
-        bounds.left, bounds.bottom, bounds.right, bounds.top, crs,
-        grid.pixel_size or PLATEAU_PIXEL_DEG,
-    )  # fmt: skip
+    pixel_size = grid.pixel_size or PLATEAU_PIXEL_DEG
+    return geobox_of_region(*region_bounds(study, crs), crs, pixel_size)
 
 
 def study_region(study: Study) -> Region:
@@ -49,9 +49,10 @@ def study_region(study: Study) -> Region:
 
 def region_text(geobox: GeoBox) -> str:
     """Say in words where a grid lies: "the region (93.1-94.0°E, 35.0-35.8°N)"."""
-    box = geobox.geographic_extent.boundingbox
-    longitude = f"{_degrees(box.left, 'E', 'W')} to {_degrees(box.right, 'E', 'W')}"
-    latitude = f"{_degrees(box.bottom, 'N', 'S')} to {_degrees(box.top, 'N', 'S')}"
+    box = geobox.boundingbox
+    west, south, east, north = _bounds_in(box, str(geobox.crs), "EPSG:4326")
+    longitude = f"{_degrees(west, 'E', 'W')} to {_degrees(east, 'E', 'W')}"
+    latitude = f"{_degrees(south, 'N', 'S')} to {_degrees(north, 'N', 'S')}"
     return f"the region ({longitude}, {latitude})"
 
 
@@ -59,12 +60,25 @@ def _degrees(value: float, positive: str, negative: str) -> str:
     return f"{abs(value):.2f}°{positive if value >= 0 else negative}"
 
 
-def region_bounds(study: Study, crs: str) -> BoundingBox:
-    """Return the edges of the study's region in `crs`."""
+def region_bounds(study: Study, crs: str) -> Edges:
+    """Return the edges of the study's region in `crs`: west, south, east, north."""
     region = study.settings.region
     assert region is not None
-    box = BoundingBox(region.west, region.south, region.east, region.north, region.crs)
-    return box if box.crs == crs else box.to_crs(crs)
+    edges = region.west, region.south, region.east, region.north
+    return _bounds_in(edges, region.crs, crs)
+
+
+def _bounds_in(edges: Iterable[float], crs: str, to: str) -> Edges:
+    """Return the edges (west, south, east, north) of a rectangle in another CRS.
+
+    Its sides bend under projection, so points along them are followed.
+    """
+    west, south, east, north = edges
+    if CRS.from_user_input(crs) == CRS.from_user_input(to):
+        return west, south, east, north
+    transformer = Transformer.from_crs(crs, to, always_xy=True)
+    bounds: Edges = transformer.transform_bounds(west, south, east, north)
+    return bounds
 
 
 def _geobox_like(study: Study, name: str) -> GeoBox:
@@ -81,10 +95,10 @@ def _geobox_like(study: Study, name: str) -> GeoBox:
     return GeoBox(geobox.shape, geobox.transform, crs)
 
 
-def _cropped(geobox: GeoBox, bounds: BoundingBox) -> GeoBox:
+def _cropped(geobox: GeoBox, bounds: Edges) -> GeoBox:
     """Return the part of a grid that holds the bounds, in whole pixels."""
-    west, north = ~geobox.transform * (bounds.left, bounds.top)
-    east, south = ~geobox.transform * (bounds.right, bounds.bottom)
+    west, north = ~geobox.transform * (bounds[0], bounds[3])
+    east, south = ~geobox.transform * (bounds[2], bounds[1])
     rows = slice(
         max(0, math.floor(north + ALIGNMENT_PX)),
         min(geobox.shape.y, math.ceil(south - ALIGNMENT_PX)),
