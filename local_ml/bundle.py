@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from local_ml.applicability_rule import ApplicabilityRule
 from local_ml.errors import BundleError
 from local_ml.features_encoding import FeatureEncoding
 from local_ml.files import json_bytes, write_whole
 from local_ml.forest.compile import compile_forest, member_kind
 from local_ml.forest.compiled import CompiledForest
 from local_ml.fusion_rule import FusionRule
+from local_ml.interval_rule import IntervalRule
 from local_ml.predictor import ARRAYS, MANIFEST, SCHEMA_VERSION
 from local_ml.settings import TargetSettings
 
@@ -34,6 +36,8 @@ def write_bundle(
     encoding: FeatureEncoding,
     members: Mapping[str, Any],
     rule: FusionRule,
+    intervals: IntervalRule,
+    applicability: ApplicabilityRule,
     samples_fingerprint: str,
     seed: int,
     settings: Mapping[str, Any],
@@ -51,6 +55,8 @@ def write_bundle(
     encoding : fitted on the rows that the members were fitted on
     members : name -> fitted regressor; the names are those of the rule
     rule : weights, calibration and bounds
+    intervals : of the delivered value
+    applicability : over the columns that the features make
     samples_fingerprint : of the table that the model was trained on
     seed : of the study
     settings : of the learning, plain values
@@ -62,7 +68,7 @@ def write_bundle(
         The parts do not belong together, a member has no compiled form, or `settings` or `extra`
         hold what JSON cannot.
     """
-    _require_agreement(target, members, rule)
+    _require_agreement(target, members, rule, intervals)
     forests = {name: compile_forest(members[name]) for name in rule.members}
     for name in forests:
         columns = members[name].n_features_in_
@@ -71,7 +77,12 @@ def write_bundle(
                 f"{name} was fitted on {columns} columns, but the features make "
                 f"{len(encoding.columns)}: {', '.join(encoding.columns)}"
             )
-    arrays = _npz(forests)
+    if applicability.columns != len(encoding.columns):
+        raise BundleError(
+            f"the area of applicability has {applicability.columns} columns, but the features "
+            f"make {len(encoding.columns)}: {', '.join(encoding.columns)}"
+        )
+    arrays = _npz(forests, applicability)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "target": target.model_dump(),
@@ -87,6 +98,8 @@ def write_bundle(
             for name, forest in forests.items()
         ],
         "fusion": rule.to_json(),
+        "intervals": intervals.to_json(),
+        "applicability": applicability.scalars(),
         "seed": seed,
         "settings": dict(settings),
         "versions": {"python": platform.python_version()}
@@ -107,23 +120,28 @@ def write_bundle(
 
 
 def _require_agreement(
-    target: TargetSettings, members: Mapping[str, Any], rule: FusionRule
+    target: TargetSettings,
+    members: Mapping[str, Any],
+    rule: FusionRule,
+    intervals: IntervalRule,
 ) -> None:
     if set(members) != set(rule.members):
         raise BundleError(
             f"members are {', '.join(members)}, but the fusion weighs {', '.join(rule.members)}"
         )
     for name in ("transform", "minimum", "maximum"):
-        if getattr(target, name) != getattr(rule, name):
-            raise BundleError(
-                f"{name} is {getattr(target, name)} in the target and {getattr(rule, name)} in "
-                "the fusion; fit the fusion under the settings of the target"
-            )
+        for part, of_part in (("fusion", rule), ("intervals", intervals)):
+            if getattr(target, name) != getattr(of_part, name):
+                raise BundleError(
+                    f"{name} is {getattr(target, name)} in the target and "
+                    f"{getattr(of_part, name)} in the {part}; fit all under the settings of the "
+                    "target"
+                )
 
 
-def _npz(forests: Mapping[str, CompiledForest]) -> bytes:
+def _npz(forests: Mapping[str, CompiledForest], applicability: ApplicabilityRule) -> bytes:
     """Return all arrays as one npz, stored plainly: compressors differ, and so would the bytes."""
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, Any] = applicability.to_arrays("applicability.")
     for name, forest in forests.items():
         arrays |= forest.to_arrays(f"{name}.")
     buffer = io.BytesIO()

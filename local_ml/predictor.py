@@ -1,8 +1,9 @@
 """Prediction from a saved model, without the libraries that trained it.
 
 In: the folder of a model bundle (docs/model-bundle.md), and the values of its features as arrays
-bound by name, each in the feature's own unit, NaN where missing. Out: the target in its own unit,
-NaN where no prediction can be made. Imports the standard library, numpy and numba alone.
+bound by name, each in the feature's own unit, NaN where missing. Out: the target and its interval
+in their own unit, and how unlike the training sites a pixel is; NaN where no prediction can be
+made. Imports the standard library, numpy and numba alone.
 """
 
 import difflib
@@ -17,14 +18,16 @@ from typing import Any
 
 import numpy as np
 
+from local_ml.applicability_rule import ApplicabilityRule
 from local_ml.errors import BundleError, PredictionError
 from local_ml.features import Feature
 from local_ml.features_encoding import FeatureEncoding
 from local_ml.forest.compiled import CompiledForest
 from local_ml.forest.evaluate import evaluate
 from local_ml.fusion_rule import FusionRule
+from local_ml.interval_rule import IntervalRule, members_spread
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 
@@ -45,6 +48,12 @@ class Prediction:
     valid : bool, where there is a prediction
     members : (members, ...) float32, on the transformed scale, in the order of the bundle; NaN
         where there is no prediction
+    lower, upper : float32, in the target's unit: the interval; NaN where there is no prediction
+    dissimilarity_index : float32, distance to the nearest training site in units of their mean
+        distance; NaN where there is no prediction
+    local_point_density : float32, number of training sites within the threshold; NaN where there
+        is no prediction
+    outside_area : bool, where there is a prediction outside the area of applicability
     unseen_levels : number of pixels left out for a level that a categorical feature never listed
     """
 
@@ -52,6 +61,11 @@ class Prediction:
     clipped: np.ndarray
     valid: np.ndarray
     members: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    dissimilarity_index: np.ndarray
+    local_point_density: np.ndarray
+    outside_area: np.ndarray
     unseen_levels: int
 
 
@@ -64,6 +78,8 @@ class Predictor:
     encoding : from the values of the features to the model matrix
     forests : the members, compiled, in the order of the rule
     rule : from the members' predictions to the delivered value
+    intervals : from their spread to its interval
+    applicability : how unlike the training sites a row of the model matrix is
     target_name, target_unit : of the delivered value
     fingerprint : sha256 of the manifest, which holds the sha256 of the arrays
     """
@@ -71,6 +87,8 @@ class Predictor:
     encoding: FeatureEncoding
     forests: tuple[CompiledForest, ...]
     rule: FusionRule
+    intervals: IntervalRule
+    applicability: ApplicabilityRule
     target_name: str
     target_unit: str
     fingerprint: str
@@ -127,10 +145,9 @@ class Predictor:
         columns = self._bind(bands)
         shape = columns[0].shape
         pixels = columns[0].size
-        value = np.full(pixels, np.nan, dtype=np.float32)
+        value, lower, upper, unlike, near = np.full((5, pixels), np.nan, dtype=np.float32)
         members = np.full((len(self.forests), pixels), np.nan, dtype=np.float32)
-        clipped = np.zeros(pixels, dtype=bool)
-        valid = np.zeros(pixels, dtype=bool)
+        clipped, valid, outside = np.zeros((3, pixels), dtype=bool)
         unseen_levels = 0
         flat = [column.reshape(-1) for column in columns]
         for start in range(0, pixels, BLOCK_PIXELS):
@@ -140,21 +157,28 @@ class Predictor:
             valid[block] = self.encoding.valid(values)
             # Most of a map's box may lie outside of the region: only valid pixels are encoded.
             kept = start + np.flatnonzero(valid[block])
-            predictions = self._predict_members(values[kept - start])
+            matrix = self.encoding.encode(values[kept - start])
+            predictions = np.column_stack([evaluate(forest, matrix) for forest in self.forests])
             delivered, clipped[kept] = self.rule.deliver(predictions)
             value[kept] = delivered
             members[:, kept] = predictions.T
+            lower[kept], upper[kept] = self.intervals.bounds(
+                self.rule.calibrate(self.rule.fuse(predictions)), members_spread(predictions)
+            )
+            unlike[kept], density = self.applicability.evaluate(matrix)
+            near[kept], outside[kept] = density, density == 0
         return Prediction(
             value=value.reshape(shape),
             clipped=clipped.reshape(shape),
             valid=valid.reshape(shape),
             members=members.reshape(len(self.forests), *shape),
+            lower=lower.reshape(shape),
+            upper=upper.reshape(shape),
+            dissimilarity_index=unlike.reshape(shape),
+            local_point_density=near.reshape(shape),
+            outside_area=outside.reshape(shape),
             unseen_levels=unseen_levels,
         )
-
-    def _predict_members(self, values: np.ndarray) -> np.ndarray:
-        matrix = self.encoding.encode(values)
-        return np.column_stack([evaluate(forest, matrix) for forest in self.forests])
 
     def _bind(self, bands: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         columns: list[np.ndarray] = []
@@ -238,11 +262,29 @@ def _assemble(
             raise ValueError(f"target and fusion disagree about {name}")
     if [member["name"] for member in manifest["members"]] != list(rule.members):
         raise ValueError("the members are not those that the fusion weighs")
+    intervals = IntervalRule.from_json(manifest["intervals"])
+    for name in ("transform", "minimum", "maximum"):
+        if getattr(intervals, name) != target[name]:
+            raise ValueError(f"target and intervals disagree about {name}")
+    applicability = ApplicabilityRule.from_arrays(
+        arrays, "applicability.", manifest["applicability"]
+    )
+    if applicability.columns != len(encoding.columns):
+        raise ValueError("the area of applicability has other columns than the features make")
     forests = tuple(_forest(member, arrays) for member in manifest["members"])
     for name, forest in zip(rule.members, forests, strict=True):
         if forest.columns > len(encoding.columns):
             raise ValueError(f"{name} reads more columns than the features make")
-    return Predictor(encoding, forests, rule, target["name"], target["unit"], fingerprint)
+    return Predictor(
+        encoding=encoding,
+        forests=forests,
+        rule=rule,
+        intervals=intervals,
+        applicability=applicability,
+        target_name=target["name"],
+        target_unit=target["unit"],
+        fingerprint=fingerprint,
+    )
 
 
 def _forest(member: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> CompiledForest:

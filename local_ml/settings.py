@@ -208,12 +208,12 @@ class IntervalSettings(Settings):
         description="validation design whose residuals make the intervals, and under which they are said to hold; "
         "unless given 'grouped', or the first of validation.designs without it",
     )
-    floor_quantile: float = Field(
-        0.5,
+    floor_quantile: float | None = Field(
+        None,
         ge=0,
         le=1,
         description="members' spreads below this quantile of all are not believed, but taken for it; "
-        "1: intervals of one width everywhere",
+        "1: intervals of one width everywhere. Unless given, the one whose intervals score best",
     )
 
 

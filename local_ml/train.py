@@ -4,6 +4,7 @@ In: the sample table and settings. Out: the bundle (manifest and arrays) and, be
 ``validation.json``, ``out_of_fold.csv``, ``selection.json`` and ``importance.csv``.
 """
 
+import difflib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from local_ml.applicability import applicability_of
 from local_ml.bundle import write_bundle
+from local_ml.errors import TrainingError
 from local_ml.files import json_bytes, write_whole
+from local_ml.held_out import HeldOut
+from local_ml.intervals import fit_interval_rule, interval_report
 from local_ml.pipeline import FittedPipeline, MoisturePipeline
 from local_ml.samples import SampleTable
 from local_ml.settings import LearningSettings
@@ -55,12 +60,23 @@ def train(
     TrainingError
         The samples do not suffice for what the settings ask.
     """
-    learned = table.rows(training_rows(table))
+    train_rows = training_rows(table)
+    learned = table.rows(train_rows)
     fitted = MoisturePipeline(settings).fit(learned, explain=True)
     validation = validate(table, settings, final=fitted, cache=cache, progress=progress)
+    promised = _design(validation, settings.intervals.design, "intervals.design")
+    intervals = fit_interval_rule(promised, settings.target, settings.intervals)
+    tested = _design(validation, settings.applicability.design, "applicability.design")
+    applicability = applicability_of(fitted, learned, train_rows, tested)
+    told = validation.to_json() | {
+        "intervals": interval_report(
+            validation.designs, validation.test, intervals, settings.target, settings.intervals
+        ),
+        "applicability": applicability.to_json(),
+    }
     folder = Path(folder)
     documents = {
-        "validation.json": json_bytes(validation.to_json()),
+        "validation.json": json_bytes(told),
         "selection.json": json_bytes(selection_document(fitted, validation)),
         "out_of_fold.csv": _csv(out_of_fold_frame(table, validation)),
         "importance.csv": _csv(importance_frame(fitted)),
@@ -73,6 +89,8 @@ def train(
         encoding=fitted.encoding,
         members=fitted.members,
         rule=fitted.rule,
+        intervals=intervals,
+        applicability=applicability.rule,
         samples_fingerprint=table.fingerprint,
         seed=settings.seed,
         settings=settings.decisive(),
@@ -83,6 +101,21 @@ def train(
     )
     names = [*documents, "manifest.json", "arrays.npz"]
     return TrainingResult(fitted, validation, tuple(folder / name for name in names))
+
+
+def _design(validation: ValidationResult, wanted: str | None, setting: str) -> HeldOut:
+    """Return the design that a setting names; without it the grouped one, else the first."""
+    designs = validation.designs
+    if wanted is None:
+        return designs.get("grouped") or next(iter(designs.values()))
+    if wanted not in designs:
+        near = difflib.get_close_matches(wanted, designs, n=1)
+        hint = f" (the nearest is {near[0]!r})" if near else ""
+        raise TrainingError(
+            f"{setting} is {wanted!r}, which was not validated{hint}; choose among "
+            f"{', '.join(designs)}, or add it to validation.designs"
+        )
+    return designs[wanted]
 
 
 def selection_document(fitted: FittedPipeline, validation: ValidationResult) -> dict[str, Any]:

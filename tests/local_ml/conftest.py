@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from local_ml.applicability_rule import ApplicabilityRule
 from local_ml.features import Feature
 from local_ml.features_encoding import FeatureEncoding
 from local_ml.fusion_rule import FusionRule
+from local_ml.interval_rule import IntervalRule
 from local_ml.settings import TargetSettings
 
 FEATURES = (
@@ -27,6 +29,8 @@ class ModelParts(NamedTuple):
     encoding: FeatureEncoding
     members: dict[str, Any]
     rule: FusionRule
+    intervals: IntervalRule
+    applicability: ApplicabilityRule
     values: np.ndarray
     y: np.ndarray
 
@@ -39,6 +43,8 @@ class ModelParts(NamedTuple):
             "encoding": self.encoding,
             "members": self.members,
             "rule": self.rule,
+            "intervals": self.intervals,
+            "applicability": self.applicability,
             "samples_fingerprint": "0" * 64,
             "seed": 2026,
             "settings": {"ensemble": {"trees": 12}},
@@ -81,6 +87,8 @@ def model(make_values: Callable[[int, int], np.ndarray]) -> ModelParts:
     from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
     from xgboost import XGBRegressor
 
+    from local_ml.applicability import fit_applicability
+
     values = make_values(150, 1)
     rng = np.random.default_rng(2)
     y = 0.03 * values[:, 0] + 0.1 * (values[:, 3] == 2) + rng.normal(0, 0.02, 150)
@@ -106,7 +114,32 @@ def model(make_values: Callable[[int, int], np.ndarray]) -> ModelParts:
         minimum=0.0,
         maximum=0.42,
     )
-    return ModelParts(TargetSettings(maximum=0.42), encoding, members, rule, values, y)
+    intervals = IntervalRule(
+        level=0.9,
+        quantile=2.5,
+        floor=0.004,
+        transform="none",
+        minimum=0.0,
+        maximum=0.42,
+        design="grouped",
+    )
+    applicability = fit_applicability(
+        X,
+        encoding.column_feature(),
+        np.array([3.0, 1.0, 0.5, 2.0]),
+        [np.arange(150) % 5 == fold for fold in range(5)],
+        "grouped",
+    ).rule
+    return ModelParts(
+        TargetSettings(maximum=0.42),
+        encoding,
+        members,
+        rule,
+        intervals,
+        applicability,
+        values,
+        y,
+    )
 
 
 @pytest.fixture(scope="session")

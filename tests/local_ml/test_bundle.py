@@ -68,6 +68,8 @@ def test_the_manifest_says_what_the_model_is(bundle_folder):
         "encoding",
         "members",
         "fusion",
+        "intervals",
+        "applicability",
         "seed",
         "settings",
         "versions",
@@ -75,7 +77,7 @@ def test_the_manifest_says_what_the_model_is(bundle_folder):
         "files",
         "extra",
     ]
-    assert manifest["schema_version"] == 1
+    assert manifest["schema_version"] == 2
     assert manifest["target"]["unit"] == "m3 m-3"
     assert [feature["unit"] for feature in manifest["features"]] == ["1", "dB", "1", "1"]
     assert manifest["encoding"]["columns"][-3:] == ["soil=1", "soil=2", "soil=5"]
@@ -222,7 +224,7 @@ def test_an_untouched_rewrite_is_accepted(folder, bundle_folder):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda m: m.update(schema_version=2), "schema_version 2, but this program reads 1"),
+        (lambda m: m.update(schema_version=3), "schema_version 3, but this program reads 2"),
         (lambda m: m.pop("schema_version"), "no manifest"),
         (lambda m: m.pop("files"), r"arrays\.npz is not the file"),
         (lambda m: m.pop("fusion"), "fusion"),
@@ -281,3 +283,32 @@ def test_extras_that_json_cannot_hold_are_refused(model, tmp_path, extra):
     with pytest.raises(BundleError, match="plain values"):
         model.write(tmp_path, extra=extra)
     assert not list(tmp_path.iterdir())
+
+
+def test_intervals_and_area_of_another_model_are_refused(model, tmp_path):
+    """Bounds beyond what is physically possible, or distances over other columns."""
+    with pytest.raises(BundleError, match=r"maximum is 0\.42 in the target and 0\.5 in the int"):
+        model.write(tmp_path, intervals=replace(model.intervals, maximum=0.5))
+    short = replace(
+        model.applicability,
+        centre=model.applicability.centre[:3],
+        factor=model.applicability.factor[:3],
+        reference=model.applicability.reference[:, :3],
+    )
+    with pytest.raises(BundleError, match="has 3 columns, but the features make 6"):
+        model.write(tmp_path, applicability=short)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_forged_interval_or_area_is_refused(folder):
+    rewrite(folder, change_manifest=lambda m: m["intervals"].update(maximum=0.9))
+    with pytest.raises(BundleError, match="target and intervals disagree about maximum"):
+        Predictor.load(folder)
+    rewrite(folder, change_manifest=lambda m: m["intervals"].update(maximum=0.42, floor=-1.0))
+    with pytest.raises(BundleError, match="floor"):
+        Predictor.load(folder)
+    rewrite(folder, change_manifest=lambda m: m["intervals"].update(floor=0.004))
+    Predictor.load(folder)
+    rewrite(folder, lambda arrays: arrays.pop("applicability.reference"))
+    with pytest.raises(BundleError, match=r"applicability\.reference"):
+        Predictor.load(folder)

@@ -213,13 +213,18 @@ def test_a_logarithmic_target(model, make_values, tmp_path):
 
     rule = replace(model.rule, transform="log", smearing=1.05, minimum=None, maximum=None)
     target = TargetSettings(transform="log", minimum=None, maximum=None)
-    model.write(tmp_path, target=target, rule=rule)
+    intervals = replace(model.intervals, transform="log", minimum=None, maximum=None)
+    model.write(tmp_path, target=target, rule=rule, intervals=intervals)
     values = make_values(30, 18)
     got = Predictor.load(tmp_path).predict(bands_of(values))
     X = model.encoding.encode(values)
     P = np.column_stack([member.predict(X) for member in model.members.values()])
     expected = 1.05 * np.exp(rule.calibrate(P @ np.array(rule.weights)))
     np.testing.assert_allclose(got.value, expected, rtol=1e-6)
+    half = 2.5 * np.maximum(P.std(axis=1), 0.004)
+    centre = rule.calibrate(P @ np.array(rule.weights))
+    np.testing.assert_allclose(got.lower, np.exp(centre - half), rtol=1e-6)
+    np.testing.assert_allclose(got.upper, np.exp(centre + half), rtol=1e-6)
 
 
 def test_members_and_rule_are_read_in_the_order_of_the_rule(model, make_values, tmp_path):
@@ -231,3 +236,39 @@ def test_members_and_rule_are_read_in_the_order_of_the_rule(model, make_values, 
     values = make_values(30, 19)
     got = Predictor.load(tmp_path).predict(bands_of(values))
     np.testing.assert_array_equal(got.value, model.expected(values).astype(np.float32))
+
+
+def test_the_interval_holds_the_value_and_follows_the_spread(predictor, model, make_values):
+    """Bounds of another pixel, or made of other predictions than the value."""
+    values = make_values(300, 20)
+    got = predictor.predict(bands_of(values))
+    X = model.encoding.encode(values)
+    P = np.column_stack([member.predict(X) for member in model.members.values()])
+    lower, upper = model.intervals.bounds(model.rule.calibrate(model.rule.fuse(P)), P.std(axis=1))
+    np.testing.assert_allclose(got.lower, lower, rtol=1e-6)
+    np.testing.assert_allclose(got.upper, upper, rtol=1e-6)
+    assert (got.lower <= got.value).all()
+    assert (got.value <= got.upper).all()
+    assert len(np.unique(np.round(got.upper - got.lower, 5))) > 100
+
+
+def test_training_rows_lie_inside_the_area_and_strange_ones_outside(predictor, model, make_values):
+    """A map that calls nothing strange, or its own training sites."""
+    got = predictor.predict(bands_of(model.values))
+    assert (got.dissimilarity_index == 0).all()
+    assert (got.local_point_density >= 1).all()
+    assert not got.outside_area.any()
+    values = make_values(50, 21)
+    values[:, 0] += 100
+    got = predictor.predict(bands_of(values))
+    assert got.outside_area.all()
+    assert (got.local_point_density == 0).all()
+
+
+def test_where_there_is_no_prediction_nothing_else_is_said(predictor, make_values):
+    values = make_values(10, 22)
+    values[:4, 0] = np.nan
+    got = predictor.predict(bands_of(values, (5, 2)))
+    for name in ("lower", "upper", "dissimilarity_index", "local_point_density"):
+        np.testing.assert_array_equal(np.isnan(getattr(got, name)), ~got.valid, err_msg=name)
+    assert not got.outside_area[~got.valid].any()
