@@ -44,6 +44,8 @@ doubles; quotients of integers floats; means, moments and percentiles doubles |
 | masked pixels in NPY | 0 |
 | fractional masks of two operands | the smaller one |
 | what is undefined (logarithm of 0, root of -1) | masked |
+| `clip` at the edge | by the pixel's centre, where the service makes fractional masks |
+| pixels cut by a region | by their exact area, which the service rounds to 1/256 |
 | `focal*` at masked pixels | filled from valid neighbours |
 | `convolve` | not turned around; masked where a neighbour that counts is masked |
 | kernels in metres | divided by the nominal scale of the requested grid |
@@ -52,6 +54,9 @@ doubles; quotients of integers floats; means, moments and percentiles doubles |
 | distances and buffers | an azimuthal projection about the geometry |
 | interpolation next to masked pixels | masked where a neighbour that counts is masked |
 
+- **Easily mistaken, and as the service documents it**: `atan2` takes x before y; a quotient by 0 is
+  0; `Kernel.gaussian` ends before its radius; `Kernel.cross` is diagonal; casts hold values to the
+  range and drop fractions (`test_documented.py`).
 - **Stricter than the service**, on purpose: `resample` and `reduceResolution` on an image that has
   the one-degree projection of composites are errors; time zones other than UTC are refused;
   a GeoTIFF of bands of several types is an error in `computePixels` too.

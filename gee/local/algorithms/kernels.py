@@ -26,11 +26,15 @@ for _name in kernels.NAMED_SHAPES:
 
 @algorithm("Kernel.gaussian")
 def gaussian(radius: float, sigma: float, units: str, normalize: bool, magnitude: float) -> Kernel:
-    """A Gaussian of a standard deviation in the radius' units."""
+    """A Gaussian of a standard deviation in the radius' units.
+
+    It ends before the radius, as the service documents: 5 by 5 weights for a radius of 3.
+    """
     ratio = sigma / radius
 
     def weigh(cols: Any, rows: Any, radius_px: float) -> Any:
-        return np.exp(-(cols**2 + rows**2) / (2 * (ratio * radius_px) ** 2))
+        inside = (np.abs(cols) < radius_px - 1e-6) & (np.abs(rows) < radius_px - 1e-6)
+        return np.exp(-(cols**2 + rows**2) / (2 * (ratio * radius_px) ** 2)) * inside
 
     return kernels.shape("gaussian", radius, units, normalize, magnitude, weigh)
 

@@ -57,7 +57,8 @@ BINARY: dict[str, Operation] = {
     "first": Operation(lambda left, right: left + right * 0, "union"),
     "firstNonZero": Operation(lambda left, right: np.where(left != 0, left, right), "union"),
     "pow": Operation(lambda left, right: np.power(np.float64(left), right), "float"),
-    "atan2": Operation(lambda left, right: np.arctan2(left, right), "float"),
+    # The service takes the vector [x, y]: east before north, unlike every other atan2.
+    "atan2": Operation(lambda x, y: np.arctan2(y, x), "float"),
     "hypot": Operation(np.hypot, "float"),
     "and": Operation(lambda left, right: (left != 0) & (right != 0), "boolean"),
     "or": Operation(lambda left, right: (left != 0) | (right != 0), "boolean"),

@@ -117,7 +117,7 @@ BINARY = {
     "multiply": np.multiply,
     "max": np.maximum,
     "min": np.minimum,
-    "atan2": np.arctan2,
+    "atan2": lambda x, y: np.arctan2(y, x),
     "hypot": np.hypot,
     "pow": np.power,
     "lt": np.less,

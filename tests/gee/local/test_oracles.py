@@ -24,7 +24,7 @@ BINARY: dict[str, Callable[[int, int], float]] = {
     "first": lambda a, _b: a,
     "firstNonZero": lambda a, b: a or b,
     "pow": lambda a, b: a**b,
-    "atan2": math.atan2,
+    "atan2": lambda x, y: math.atan2(y, x),
     "hypot": math.hypot,
     "and": lambda a, b: bool(a and b),
     "or": lambda a, b: bool(a or b),
