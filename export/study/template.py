@@ -11,7 +11,6 @@ from typing import Any
 import tomlkit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from export.study import StudySettings
 from export.study.faults import settings_in
@@ -111,8 +110,7 @@ def _key(name: str, field: FieldInfo, given: Any) -> str:
 
 
 def _default(field: FieldInfo) -> Any:
-    default = field.get_default(call_default_factory=True)
-    return None if default is PydanticUndefined else default
+    return None if field.is_required() else field.get_default(call_default_factory=True)
 
 
 def _toml(value: Any) -> str:
