@@ -7,13 +7,14 @@ number where an image is wanted becomes a constant image, a feature a collection
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import shapely.geometry
 
 from gee.local import pixel_types
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
-from gee.local.grids import Projection
+from gee.local.grids import Projection, parse_crs
 from gee.local.images import Image, constant_band, unique_name
 from gee.local.instants import instant_of_text
 from gee.local.kernels import Kernel
@@ -107,15 +108,9 @@ def to_image(value: Any) -> Image | None:
                 return None
             for band in part.bands:
                 name = unique_name(band.name, [known.name for known in bands])
-                bands.append(band if name == band.name else _renamed(band, name))
+                bands.append(replace(band, name=name))
         return Image(tuple(bands))
     return None
-
-
-def _renamed(band: Any, name: str) -> Any:
-    from dataclasses import replace
-
-    return replace(band, name=name)
 
 
 def to_collection(value: Any) -> Collection | None:
@@ -202,8 +197,6 @@ def to_projection(value: Any) -> Projection | None:
     if isinstance(value, Projection):
         return value
     if isinstance(value, str):
-        from gee.local.grids import parse_crs
-
         parse_crs(value)
         return Projection(value)
     if isinstance(value, dict) and value.get("type") == "Projection":

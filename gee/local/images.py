@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from gee.local import footprints
 from gee.local.errors import InvalidRequestError
 from gee.local.footprints import Footprint
@@ -100,8 +102,6 @@ class Image:
 
 def constant_band(name: str, value: float | int, pixel_type: PixelType) -> Band:
     """A band of one value everywhere."""
-    import numpy as np
-
     typed = pixel_type.dtype.type(value)
 
     def compute(grid: PixelGrid) -> Pixels:

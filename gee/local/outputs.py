@@ -41,7 +41,7 @@ def masked_fill(dtype: np.dtype[Any]) -> float | int:
 
 
 def read_bands(bands: Sequence[Band], grid: PixelGrid) -> list[Pixels]:
-    """The pixels of several bands; each value inside the footprint where there is one."""
+    """The pixels of several bands on one grid."""
     return [band.pixels(grid) for band in bands]
 
 

@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,9 +185,6 @@ class LocalEarthEngine:
                     return Answer(200, result.content_type, result.body)
                 return _json(result)
         raise NotImplementedHereError(f"the request {method} {path}")
-
-
-Handler = Callable[[LocalEarthEngine, dict[str, str], dict[str, Any], dict[str, str]], Any]
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

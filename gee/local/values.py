@@ -142,9 +142,6 @@ class Function:
 
 def type_name(value: Any) -> str:
     """The Earth Engine name of a value's type, for error messages."""
-    from gee.local.grids import Projection
-    from gee.local.pixel_types import PixelType
-
     if value is None:
         return "Null"
     if isinstance(value, bool):
@@ -163,6 +160,4 @@ def type_name(value: Any) -> str:
         return "ImageCollection" if value.of_images else "FeatureCollection"
     if isinstance(value, Function):
         return "Algorithm"
-    if isinstance(value, Projection | PixelType):
-        return type(value).__name__
     return type(value).__name__

@@ -10,7 +10,15 @@ import numpy as np
 
 from gee.local import reducers
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
-from gee.local.reducers import Array, Outputs, Reducer, any_valid, divide, weighted_mean
+from gee.local.reducers import (
+    Array,
+    Outputs,
+    Reducer,
+    TableReduction,
+    any_valid,
+    divide,
+    weighted_mean,
+)
 from gee.local.registry import algorithm
 
 
@@ -95,6 +103,18 @@ def _last(values: Array, weights: Array) -> Outputs:
     return one(*reducers.ordered_pick(values[0], weights, last=True))
 
 
+def _pick_row(last: bool, skip_null: bool) -> TableReduction:
+    """The first or last row, of values of any type; `first` takes a null for what it is."""
+
+    def table(rows: list[tuple[Any, ...]], _weights: list[float]) -> list[Any]:
+        values = [row[0] for row in rows if not (skip_null and row[0] is None)]
+        if not values:
+            return [None]
+        return [values[-1] if last else values[0]]
+
+    return table
+
+
 def _linear_fit(values: Array, weights: Array) -> Outputs:
     x, y = values
     mean_x, mean_y = weighted_mean(x, weights), weighted_mean(y, weights)
@@ -130,10 +150,12 @@ SIMPLE: dict[str, Reducer] = {
     "skew": Reducer("skew", 1, ("skew",), _skew, weighted=True),
     "kurtosis": Reducer("kurtosis", 1, ("kurtosis",), _kurtosis, weighted=True),
     "minMax": Reducer("minMax", 1, ("min", "max"), _min_max, integer=True),
-    "first": Reducer("first", 1, ("first",), _first, integer=True),
-    "firstNonNull": Reducer("firstNonNull", 1, ("first",), _first, integer=True),
-    "last": Reducer("last", 1, ("last",), _last, integer=True),
-    "lastNonNull": Reducer("lastNonNull", 1, ("last",), _last, integer=True),
+    "first": Reducer("first", 1, ("first",), _first, _pick_row(False, False), integer=True),
+    "firstNonNull": Reducer(
+        "firstNonNull", 1, ("first",), _first, _pick_row(False, True), integer=True
+    ),
+    "last": Reducer("last", 1, ("last",), _last, _pick_row(True, False), integer=True),
+    "lastNonNull": Reducer("lastNonNull", 1, ("last",), _last, _pick_row(True, True), integer=True),
     "linearFit": Reducer("linearFit", 2, ("scale", "offset"), _linear_fit, weighted=True),
 }
 
