@@ -22,7 +22,7 @@ from gee.local.images import Image
 from gee.local.instants import instant_of_text
 from gee.local.values import Collection, Feature, Geometry
 
-KINDS = ("IMAGE", "IMAGE_COLLECTION", "TABLE")
+KINDS = ("IMAGE", "IMAGE_COLLECTION", "TABLE", "FOLDER")
 IMAGE_KEYS = {"type", "files", "properties", "time_start", "time_end", "pyramiding"}
 COLLECTION_KEYS = {"type", "images", "properties", "pyramiding"}
 TABLE_KEYS = {"type", "file", "properties"}
@@ -72,7 +72,12 @@ class Catalogue:
         kind = entry.get("type")
         if kind not in KINDS:
             raise CatalogueError(f"{place}: type must be one of {', '.join(KINDS)}, not {kind!r}")
-        allowed = {"IMAGE": IMAGE_KEYS, "IMAGE_COLLECTION": COLLECTION_KEYS, "TABLE": TABLE_KEYS}
+        allowed = {
+            "IMAGE": IMAGE_KEYS,
+            "IMAGE_COLLECTION": COLLECTION_KEYS,
+            "TABLE": TABLE_KEYS,
+            "FOLDER": {"type"},
+        }
         _check_keys(entry, allowed[kind], place)
         for number, image in enumerate(entry.get("images", [])):
             _check_keys(image, ENTRY_KEYS, f"{place}: image {image.get('index', number)}")

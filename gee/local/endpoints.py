@@ -290,7 +290,7 @@ def list_assets(service: LocalEarthEngine, path: Body, _body: Body, query: Body)
     refuse_unknown(query, {"pageSize", "pageToken", "alt", "view", "prettyPrint"}, "listAssets")
     parent = path["name"].rstrip("/")
     name = service.catalogue.find(parent)
-    if name is not None:
+    if name is not None and service.catalogue.assets[name]["type"] == "IMAGE_COLLECTION":
         images = service.catalogue.image_collection(name).elements
         found = [_asset(image, f"{parent}/{image.properties['system:index']}") for image in images]
     else:
@@ -307,6 +307,20 @@ def list_assets(service: LocalEarthEngine, path: Body, _body: Body, query: Body)
     if stop < len(found):
         answer["nextPageToken"] = str(stop)
     return answer
+
+
+def create_asset(service: LocalEarthEngine, path: Body, body: Body, query: Body) -> Any:
+    """assets.create: a folder to export to."""
+    kind = body.get("type")
+    if kind != "FOLDER":
+        raise NotImplementedHereError(f"the creation of an asset of type '{kind}'")
+    refuse_unknown(body, {"type", "name"}, "a folder")
+    if "assetId" not in query:
+        raise InvalidRequestError("Missing assetId.")
+    asset_id = f"projects/{path['project']}/assets/{query['assetId']}"
+    stored = asset_id.removeprefix("projects/earthengine-legacy/assets/")
+    service.catalogue.add(stored, {"type": "FOLDER"})
+    return {"type": "FOLDER", "name": asset_id, "id": stored}
 
 
 def delete_asset(service: LocalEarthEngine, path: Body, _body: Body, _query: Body) -> Any:
@@ -344,5 +358,6 @@ ROUTES: list[Route] = [
     _route("POST", f"(?P<name>{PROJECT}/operations/[^/:]+):cancel", cancel_operation),
     _route("GET", "(?P<name>projects/[^/]+/assets.*):listAssets", list_assets),
     _route("GET", "(?P<name>projects/[^/]+/assets/.+)", get_asset),
+    _route("POST", f"{PROJECT}/assets", create_asset),
     _route("DELETE", "(?P<name>projects/[^/]+/assets/.+)", delete_asset),
 ]

@@ -177,6 +177,25 @@ class TestImages:
         with pytest.raises(ee.EEException, match="not found"):
             asset.getInfo()
 
+    def test_folders_can_be_made_and_listed(self, exporter: LocalEarthEngine) -> None:
+        """Fault: staging fails before its first export."""
+        folder = "projects/p-local/assets/staging"
+        ee.data.createFolder(folder)
+        assert ee.data.getAsset(folder)["type"] == "FOLDER"
+        task = ee.batch.Export.image.toAsset(
+            ee.Image("A"),
+            description="d",
+            assetId=f"{folder}/one",
+            crs="EPSG:32646",
+            crsTransform=NATIVE,
+            dimensions="8x8",
+        )
+        task.start()
+        assert run(task)[-1] == "COMPLETED"
+        assert [a["id"] for a in ee.data.listAssets(folder)["assets"]] == [f"{folder}/one"]
+        with pytest.raises(ee.EEException, match="Cannot overwrite"):
+            ee.data.createFolder(folder)
+
 
 class TestTables:
     def test_csv_and_geojson_and_assets(self, exporter: LocalEarthEngine, tmp_path: Path) -> None:
