@@ -28,6 +28,7 @@ MODULES = (
     "regions",
     "sampling",
     "strings",
+    "table_reducers",
     "terrain",
     "values",
     "visualisation",
