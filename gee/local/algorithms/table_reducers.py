@@ -1,4 +1,4 @@
-"""Reducers of rows to lists, dictionaries and groups: over tables, lists and regions, not pixels."""
+"""Reducers of rows to lists, dictionaries and groups: over tables and regions, not over pixels."""
 
 from __future__ import annotations
 
