@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from local_ml.domain import DomainSample
 from local_ml.ensemble import OutOfFoldPredictions, fit_members, out_of_fold, predict_members
 from local_ml.errors import PredictionError, TrainingError
 from local_ml.features_encoding import FeatureEncoding
+from local_ml.folds import places_of
 from local_ml.fusion import fit_fusion, precision_weights
 from local_ml.fusion_rule import FusionRule
 from local_ml.interval_rule import members_spread
@@ -96,13 +98,16 @@ class MoisturePipeline:
 
     settings: LearningSettings
 
-    def fit(self, table: SampleTable, explain: bool = False) -> FittedPipeline:
+    def fit(
+        self, table: SampleTable, explain: bool = False, domain: DomainSample | None = None
+    ) -> FittedPipeline:
         """Fit everything on the rows of the table.
 
         Parameters
         ----------
         table : training rows alone; its column `split` is not looked at
         explain : also compute the SHAP values of the held-out rows
+        domain : points of the region, which folds of design ``knndm`` need
 
         Raises
         ------
@@ -112,7 +117,13 @@ class MoisturePipeline:
         settings, seed = self.settings, self.settings.seed
         _require_learnable(table, "")
         response = TargetTransform(settings.target.transform).forward(table.target)
-        selection = select_features(table, response, settings.selection, settings.ensemble, seed)
+        # Places are found anew from the rows given: nothing of an outer fold's test rows is left.
+        places = None
+        if {"block", "knndm"} & set(settings.selection.designs):
+            places = places_of(table, domain, settings.validation)
+        selection = select_features(
+            table, response, settings.selection, settings.ensemble, seed, places
+        )
         kept = table.with_features(selection.chosen)
         encoding = FeatureEncoding.fit(kept.features, kept.values)
         used_rows = np.flatnonzero(encoding.valid(kept.values))

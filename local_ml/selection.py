@@ -18,7 +18,7 @@ from sklearn import config_context
 from local_ml.errors import TrainingError
 from local_ml.features import Feature
 from local_ml.features_encoding import FeatureEncoding
-from local_ml.folds import Split, splitter
+from local_ml.folds import Places, Split, splitter
 from local_ml.importance import mean_absolute_shap
 from local_ml.learners import make_light_member
 from local_ml.randomness import seed_for, stream
@@ -105,6 +105,7 @@ def select_features(
     selection: SelectionSettings,
     ensemble: EnsembleSettings,
     seed: int,
+    places: Places | None = None,
 ) -> SelectionResult:
     """Choose the features to keep.
 
@@ -130,6 +131,7 @@ def select_features(
     response : (n,) target on the transformed scale
     selection, ensemble : settings
     seed : of the study
+    places : where the rows and the domain lie, for inner folds drawn in space
 
     Raises
     ------
@@ -140,7 +142,7 @@ def select_features(
     if not names:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in dropped.items())
         raise TrainingError(f"no covariate can be learned from ({reasons})")
-    work = Elimination(table, response, selection, ensemble, seed)
+    work = Elimination(table, response, selection, ensemble, seed, places)
     if not selection.enabled:
         only = work.round(names)
         return _result(table, only, [only], dropped, "selection is switched off")
@@ -228,6 +230,7 @@ class Elimination:
         selection: SelectionSettings,
         ensemble: EnsembleSettings,
         seed: int,
+        places: Places | None = None,
     ) -> None:
         self.table = table
         self.response = response
@@ -243,6 +246,7 @@ class Elimination:
                 selection.folds,
                 seed_for(seed, "selection folds", design),
                 "selection.folds",
+                places,
             )
         ]
         noise = stream(seed, "selection probes").normal(size=(table.n, selection.probes))

@@ -54,10 +54,10 @@ class SelectionSettings(Settings):
         le=20,
         description="inner folds of each design in which features are ranked and counted out",
     )
-    designs: tuple[Literal["random", "grouped"], ...] = Field(
+    designs: tuple[Literal["random", "grouped", "block", "knndm"], ...] = Field(
         ("random", "grouped"),
         min_length=1,
-        description="how the inner folds are drawn; the errors of all are averaged",
+        description="how the inner folds are drawn; the errors of all are averaged. 'knndm' needs domain.csv",
     )
     drop_share: float = Field(
         0.15,
@@ -187,16 +187,39 @@ class FusionSettings(Settings):
 
 class ValidationSettings(Settings):
     folds: int = Field(5, ge=2, le=20, description="outer folds")
-    designs: tuple[Literal["random", "grouped"], ...] = Field(
-        ("random", "grouped"),
+    repeats: int = Field(1, ge=1, le=20, description="times the random outer folds are redrawn")
+    designs: tuple[Literal["random", "grouped", "block", "knndm"], ...] = Field(
+        ("random", "grouped", "knndm"),
         min_length=1,
-        description="how the outer folds are drawn; all are reported side by side",
+        description="how the outer folds are drawn; all are reported side by side, random ones also weighted by inverse sampling intensity. 'knndm' and the weights need domain.csv",
     )
+    space: Literal["great_circle", "projected", "features"] = Field(
+        "great_circle",
+        description="where the distances of 'knndm' are taken: on the ground, on a projection, or between covariates",
+    )
+    projection: str | None = Field(
+        None,
+        description="projected coordinate reference system of the distances, such as 'EPSG:6933'",
+    )
+    maximum_share: float = Field(
+        0.5, gt=0, le=1, description="largest share of the sites in one fold of 'knndm'"
+    )
+    block_size_km: float = Field(50.0, gt=0, description="side of the blocks of 'block'")
     workers: int = Field(
         0,
         ge=0,
         description="processes that share the folds; 0: one a core. The result does not depend on it",
     )
+
+    @model_validator(mode="after")
+    def _the_space_is_whole(self) -> Self:
+        if (self.space == "projected") != (self.projection is not None):
+            raise ValueError("space = 'projected' goes with a projection, and only with one")
+        if self.maximum_share * self.folds < 1:
+            raise ValueError(
+                f"{self.folds} folds cannot each hold {self.maximum_share} of the sites or less"
+            )
+        return self
 
 
 class IntervalSettings(Settings):

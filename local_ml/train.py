@@ -14,6 +14,7 @@ import pandas as pd
 
 from local_ml.applicability import applicability_of
 from local_ml.bundle import write_bundle
+from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
 from local_ml.files import json_bytes, write_whole
 from local_ml.held_out import HeldOut
@@ -43,6 +44,7 @@ def train(
     table: SampleTable,
     settings: LearningSettings,
     folder: Path,
+    domain: DomainSample | None = None,
     cache: FoldCache | None = None,
     progress: ProgressCallback | None = None,
 ) -> TrainingResult:
@@ -53,6 +55,7 @@ def train(
     table : all sites, those of split ``test`` too
     settings : target, selection, members, fusion, validation
     folder : the bundle's; made if absent
+    domain : random points of the region; without them the designs that need them are left out
     cache, progress : as for `validation.validate`
 
     Raises
@@ -62,8 +65,10 @@ def train(
     """
     train_rows = training_rows(table)
     learned = table.rows(train_rows)
-    fitted = MoisturePipeline(settings).fit(learned, explain=True)
-    validation = validate(table, settings, final=fitted, cache=cache, progress=progress)
+    fitted = MoisturePipeline(settings).fit(learned, explain=True, domain=domain)
+    validation = validate(
+        table, settings, final=fitted, cache=cache, progress=progress, domain=domain
+    )
     promised = _design(validation, settings.intervals.design, "intervals.design")
     intervals = fit_interval_rule(promised, settings.target, settings.intervals)
     tested = _design(validation, settings.applicability.design, "applicability.design")
@@ -169,7 +174,7 @@ def importance_frame(fitted: FittedPipeline) -> pd.DataFrame:
 
 def out_of_fold_frame(table: SampleTable, validation: ValidationResult) -> pd.DataFrame:
     """Return one row a site and design: what was observed and what was predicted unseen."""
-    held_out = list(validation.designs.values())
+    held_out = [part for part in validation.designs.values() if part.borrowed_from is None]
     if validation.test is not None:
         held_out.append(validation.test)
     return pd.concat(

@@ -10,15 +10,18 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
+from local_ml.distance_report import distance_report
+from local_ml.distances import Points, inverse_intensity_weights, on_projection, on_sphere
+from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
-from local_ml.folds import Split, splitter
+from local_ml.folds import Split, places_of, splitter
 from local_ml.held_out import BASELINE_TREES, HeldOut
 from local_ml.pipeline import FittedPipeline, MoisturePipeline
 from local_ml.randomness import seed_for
@@ -52,6 +55,8 @@ class ValidationResult:
     test: HeldOut | None
     transform: TargetTransform
     seed: int = 0
+    distances: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``validation.json``."""
@@ -59,6 +64,8 @@ class ValidationResult:
             "schema_version": 1,
             "designs": {name: self._report(part) for name, part in self.designs.items()},
             "test": None if self.test is None else self._report(self.test),
+            "distances": self.distances,
+            "notes": list(self.notes),
         }
 
     def _report(self, held_out: HeldOut) -> dict[str, Any]:
@@ -93,6 +100,7 @@ def validate(
     final: FittedPipeline | None = None,
     cache: FoldCache | None = None,
     progress: ProgressCallback | None = None,
+    domain: DomainSample | None = None,
 ) -> ValidationResult:
     """Score the pipeline under each design of outer folds, and on the test sites.
 
@@ -106,6 +114,8 @@ def validate(
         where there are test sites and it is not given
     cache : of finished folds, keyed by table, settings, design, fold and library versions
     progress : called after each fold
+    domain : points of the region that the map covers; where there is none, the designs that need
+        it are left out, which the notes of the result say
 
     Raises
     ------
@@ -113,7 +123,8 @@ def validate(
         Too few sites or groups for the folds, or no site of split ``train``.
     """
     train = training_rows(table)
-    jobs = list(_jobs(table, train, settings))
+    designs_asked, notes = designs_of(settings, domain)
+    jobs = list(_jobs(table, train, settings, designs_asked, domain))
     done: dict[str, dict[str, Any]] = {}
     for job in jobs:
         kept = None if cache is None else cache.get(job.key)
@@ -121,23 +132,59 @@ def validate(
             done[job.key] = kept
             _tell(progress, f"{job.design} fold {job.fold + 1} (kept)", len(done), len(jobs))
     left = [job for job in jobs if job.key not in done]
-    for key, fold in _run(table, settings, left):
+    for key, fold in _run(table, settings, left, domain):
         done[key] = fold
         if cache is not None:
             cache.put(key, fold)
         _tell(progress, f"{fold['design']} fold {fold['fold'] + 1}", len(done), len(jobs))
-    designs: dict[str, HeldOut] = {
-        design: _pooled(
-            table, design, [(job, done[job.key]) for job in jobs if job.design == design]
-        )
-        for design in settings.validation.designs
-    }
+    designs: dict[str, HeldOut] = {}
+    for design in designs_asked:
+        folds = [(job, done[job.key]) for job in jobs if job.design == design]
+        designs[design] = _pooled(table, design, folds)
+        if design == "random" and domain is not None:
+            designs["random_weighted"] = _weighted(designs[design], table, train, domain, settings)
     return ValidationResult(
         designs=designs,
-        test=_on_test_sites(table, train, settings, final),
+        test=_on_test_sites(table, train, settings, final, domain),
         transform=TargetTransform(settings.target.transform),
         seed=settings.seed,
+        distances=distance_report(table, train, domain, settings.validation, designs),
+        notes=notes,
     )
+
+
+def designs_of(
+    settings: LearningSettings, domain: DomainSample | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the designs whose folds can be drawn, and a sentence on those that cannot.
+
+    Raises
+    ------
+    TrainingError
+        Without a domain no design is left.
+    """
+    designs: tuple[str, ...] = settings.validation.designs
+    if domain is not None:
+        return designs, ()
+    left = tuple(design for design in designs if design != "knndm")
+    without = [design for design in ("knndm",) if design in designs]
+    without += ["random_weighted"] if "random" in designs else []
+    if not without:
+        return left, ()
+    note = (
+        f"no score under {' and '.join(without)}: without points of the domain (domain.csv; "
+        "domain.pixels above 0) nobody can tell how far the map lies from the sites"
+    )
+    if not left:
+        raise TrainingError(f"{note}; name another design in validation.designs")
+    return left, (note,)
+
+
+def count_folds(settings: LearningSettings, domain: DomainSample | None) -> int:
+    """Return how many times validation fits the pipeline."""
+    designs, _ = designs_of(settings, domain)
+    rounds = [settings.validation.repeats if design == "random" else 1 for design in designs]
+    return settings.validation.folds * sum(rounds)
 
 
 def training_rows(table: SampleTable) -> np.ndarray:
@@ -148,22 +195,38 @@ def training_rows(table: SampleTable) -> np.ndarray:
     return rows
 
 
-def _jobs(table: SampleTable, train: np.ndarray, settings: LearningSettings) -> Iterator[_Job]:
-    for design in settings.validation.designs:
-        folds = splitter(
-            design,
-            table.group[train],
-            settings.validation.folds,
-            seed_for(settings.seed, "outer folds", design),
-            "validation.folds",
-        )
+def _jobs(
+    table: SampleTable,
+    train: np.ndarray,
+    settings: LearningSettings,
+    designs: tuple[str, ...],
+    domain: DomainSample | None,
+) -> Iterator[_Job]:
+    places = places_of(table.rows(train), domain, settings.validation)
+    for design in designs:
+        folds: list[Split] = []
+        for repeat in range(settings.validation.repeats if design == "random" else 1):
+            folds += splitter(
+                design,
+                table.group[train],
+                settings.validation.folds,
+                seed_for(settings.seed, "outer folds", design, *([repeat] if repeat else [])),
+                "validation.folds",
+                places,
+            )
         for number, (inner, held_out) in enumerate(folds):
             split = train[inner], train[held_out]
-            yield _Job(design, number, split, _key(table, settings, design, number, split))
+            key = _key(table, settings, design, number, split, domain)
+            yield _Job(design, number, split, key)
 
 
 def _key(
-    table: SampleTable, settings: LearningSettings, design: str, fold: int, split: Split
+    table: SampleTable,
+    settings: LearningSettings,
+    design: str,
+    fold: int,
+    split: Split,
+    domain: DomainSample | None,
 ) -> str:
     document = {
         "fold_version": FOLD_VERSION,
@@ -176,22 +239,35 @@ def _key(
         "design": design,
         "fold": fold,
         "rows": [rows.tolist() for rows in split],
+        "inner_designs": _inner_designs(settings, domain),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
+def _inner_designs(settings: LearningSettings, domain: DomainSample | None) -> Any:
+    """What the folds inside the pipeline depend on besides its own settings."""
+    if not {"block", "knndm"} & set(settings.selection.designs):
+        return None
+    names = {"space", "projection", "maximum_share", "block_size_km"}
+    space = settings.validation.model_dump(mode="json", include=names)
+    return [space, None if domain is None else domain.fingerprint]
+
+
 def _run(
-    table: SampleTable, settings: LearningSettings, jobs: list[_Job]
+    table: SampleTable,
+    settings: LearningSettings,
+    jobs: list[_Job],
+    domain: DomainSample | None,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield folds as they finish, each with its key."""
     workers = min(settings.validation.workers or cpu_count(), max(len(jobs), 1))
     if workers == 1:
         for job in jobs:
-            yield job.key, fit_and_predict(table, settings, job.design, job.fold, job.split)
+            yield job.key, fit_and_predict(table, settings, job.design, job.fold, job.split, domain)
         return
     with parallel_config(backend="loky", inner_max_num_threads=1):
         finished = Parallel(n_jobs=workers, return_as="generator_unordered")(
-            delayed(_keyed)(job.key, table, settings, job.design, job.fold, job.split)
+            delayed(_keyed)(job.key, table, settings, job.design, job.fold, job.split, domain)
             for job in jobs
         )
         yield from finished
@@ -202,7 +278,12 @@ def _keyed(key: str, *arguments: Any) -> tuple[str, dict[str, Any]]:
 
 
 def fit_and_predict(
-    table: SampleTable, settings: LearningSettings, design: str, fold: int, split: Split
+    table: SampleTable,
+    settings: LearningSettings,
+    design: str,
+    fold: int,
+    split: Split,
+    domain: DomainSample | None = None,
 ) -> dict[str, Any]:
     """Fit the pipeline on the training rows of a fold and predict the rows held out.
 
@@ -212,7 +293,7 @@ def fit_and_predict(
         spread and baseline, None where no prediction could be given
     """
     inside, outside = table.rows(split[0]), table.rows(split[1])
-    fitted = MoisturePipeline(settings).fit(inside)
+    fitted = MoisturePipeline(settings).fit(inside, domain=domain)
     return {
         "design": design,
         "fold": fold,
@@ -240,12 +321,13 @@ def _on_test_sites(
     train: np.ndarray,
     settings: LearningSettings,
     final: FittedPipeline | None,
+    domain: DomainSample | None,
 ) -> HeldOut | None:
     rows = np.flatnonzero(table.split == "test")
     if not rows.size:
         return None
     inside, outside = table.rows(train), table.rows(rows)
-    fitted = final or MoisturePipeline(settings).fit(inside)
+    fitted = final or MoisturePipeline(settings).fit(inside, domain=domain)
     return HeldOut(
         design="test",
         fold=np.zeros(len(rows), dtype=int),
@@ -258,6 +340,27 @@ def _on_test_sites(
         selected=(fitted.selection.chosen,),
         group=outside.group,
         method=outside.method,
+    )
+
+
+def _weighted(
+    random: HeldOut,
+    table: SampleTable,
+    train: np.ndarray,
+    domain: DomainSample,
+    settings: LearningSettings,
+) -> HeldOut:
+    """Score random folds anew with sites weighted by how rare their surroundings are."""
+
+    def on_ground(part: SampleTable | DomainSample) -> Points:
+        if settings.validation.projection is None:
+            return on_sphere(part.longitude, part.latitude)
+        return on_projection(part.longitude, part.latitude, settings.validation.projection)
+
+    weight = np.zeros(table.n)
+    weight[train] = inverse_intensity_weights(on_ground(table.rows(train)), on_ground(domain))
+    return replace(
+        random, design="random_weighted", weight=weight[random.rows], borrowed_from="random"
     )
 
 

@@ -1,5 +1,6 @@
 """`train`: samples → model/: the saved model, its nested score, the out-of-fold predictions."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,20 +14,28 @@ from local_ml.settings import LearningSettings
 if TYPE_CHECKING:
     from local_ml.train import TrainingResult
 
+logger = logging.getLogger(__name__)
+
 
 def train_step(context: Context) -> None:
     """Train and score the model of a study."""
     study, settings = context.study, context.study.settings
     samples = context.require(study.samples_file, "sample")
     learning = _learning_part(settings)
+    domain = study.domain_file if settings.domain.pixels else None
+    if domain is not None:
+        context.require(domain, "sample")
 
     def work() -> tuple[list[Path], str]:
-        result = _train(samples, learning, study.model_folder, context.progress)
+        result = _train(samples, domain, learning, study.model_folder, context.progress)
+        for note in result.validation.notes:
+            context.warn("train", note)
         return list(result.files), _summary(result)
 
     inputs = {
         "samples": context.journal.file_hash(samples),
         "description": context.journal.file_hash(samples.with_suffix(".json")),
+        "domain": None if domain is None else context.journal.file_hash(domain),
         "settings": learning.decisive(),
     }
     context.once("train", inputs, work)
@@ -39,9 +48,19 @@ def train_samples(
     progress: Progress,
     say: Callable[[str], None],
 ) -> None:
-    """Train on a table that someone else sampled; the target is what its samples.json says."""
+    """Train on a table that someone else sampled; the target is what its samples.json says.
+
+    A domain.csv that lies beside the table is taken for the sample of its region.
+    """
     learning = _learning(samples, settings_file)
-    result = _train(samples, learning, model, progress)
+    beside = samples.with_name("domain.csv")
+    domain = beside if beside.exists() else None
+    if domain is not None:
+        say(f"domain: {domain}")
+    result = _train(samples, domain, learning, model, progress)
+    for note in result.validation.notes:
+        logger.warning(note)
+        say(f"warning: {note}")
     say(_summary(result))
     say(f"model: {model}")
 
@@ -68,16 +87,25 @@ def _learning_part(settings: LearningSettings) -> LearningSettings:
 
 
 def _train(
-    samples: Path, learning: LearningSettings, model: Path, progress: Progress
+    samples: Path,
+    domain_file: Path | None,
+    learning: LearningSettings,
+    model: Path,
+    progress: Progress,
 ) -> "TrainingResult":
+    from local_ml.domain import read_domain
     from local_ml.samples import read_samples
     from local_ml.train import train
+    from local_ml.validation import count_folds
 
     table = read_samples(samples, learning.target)
+    domain = None if domain_file is None else read_domain(domain_file, table.features)
     cache = FolderFoldCache(model / "folds")
-    folds = len(learning.validation.designs) * learning.validation.folds
+    folds = count_folds(learning, domain)
     with progress.task("final model, then nested folds", folds) as task:
-        result = train(table, learning, model, cache=cache, progress=lambda *_: task.advance())
+        result = train(
+            table, learning, model, domain, cache=cache, progress=lambda *_: task.advance()
+        )
     cache.forget_others()
     return result
 

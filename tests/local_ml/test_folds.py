@@ -5,8 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
-from local_ml.folds import splitter
+from local_ml.features import Feature
+from local_ml.folds import places_of, splitter, square_blocks
+from local_ml.samples import SampleTable
+from local_ml.settings import ValidationSettings
 
 
 @given(
@@ -57,3 +61,98 @@ def test_too_few_groups_or_rows_say_what_to_set():
 def test_an_unknown_design():
     with pytest.raises(ValueError, match="'spatial'"):
         splitter("spatial", np.arange(9), 3, 0)
+
+
+# ---- in space
+
+
+def _table(n_places=12, size=5, seed=0):
+    random = np.random.default_rng(seed)
+    longitude = np.repeat(random.uniform(75, 100, n_places), size)
+    latitude = np.repeat(random.uniform(28, 38, n_places), size)
+    n = n_places * size
+    return SampleTable.in_memory(
+        [Feature("a", "1"), Feature("b", "1")],
+        random.normal(size=(n, 2)),
+        random.normal(size=n),
+        longitude=longitude + random.normal(0, 0.01, n),
+        latitude=latitude + random.normal(0, 0.01, n),
+    )
+
+
+def _domain(seed=0, m=400):
+    random = np.random.default_rng(seed)
+    return DomainSample(
+        ("a", "b"),
+        np.float32(random.normal(size=(m, 2))),
+        random.uniform(75, 100, m),
+        random.uniform(28, 38, m),
+    )
+
+
+SPACES = (
+    ValidationSettings(),
+    ValidationSettings(space="projected", projection="EPSG:6933"),
+    ValidationSettings(space="features"),
+)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.space)
+@pytest.mark.parametrize("design", ["block", "knndm"])
+def test_designs_in_space_hold_every_row_out_once(design, space):
+    table = _table()
+    places = places_of(table, _domain(), space)
+    folds = splitter(design, table.group, 4, 1, places=places)
+    assert len(folds) == 4
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(table.n))
+    for train, test in folds:
+        assert not set(train) & set(test)
+        if design == "block":
+            assert not set(places.block[train]) & set(places.block[test])
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.space)
+def test_folds_of_outer_training_rows_know_nothing_of_the_others(space):
+    # Fault: places, clusters or scales taken from the whole table inside an outer fold.
+    table = _table()
+    inside = np.arange(table.n) % 5 != 0
+    moved = SampleTable.in_memory(
+        table.features,
+        np.where(inside[:, None], table.values, 1000),
+        table.target,
+        longitude=np.where(inside, table.longitude, 10),
+        latitude=np.where(inside, table.latitude, -50),
+    )
+    drawn = []
+    for whole in (table, moved):
+        part = whole.rows(np.flatnonzero(inside))
+        folds = splitter("knndm", part.group, 4, 1, places=places_of(part, _domain(), space))
+        assert max(test.max() for _, test in folds) < part.n
+        drawn.append([test.tolist() for _, test in folds])
+    assert drawn[0] == drawn[1]
+
+
+def test_blocks_are_square_on_the_ground():
+    # 40 km blocks at 60° north: 0.36° high, 0.72° wide. Fault: a block as wide in degrees as high.
+    latitude = np.full(200, 60.1)
+    longitude = np.linspace(10, 20, 200)
+    block = square_blocks(longitude, latitude, 40.0)
+    width = 10 / (len(np.unique(block)) - 1)
+    assert width == pytest.approx(0.72, abs=0.06)
+    column = square_blocks(np.full(200, 10.0), np.linspace(60, 70, 200), 40.0)
+    assert 10 / (len(np.unique(column)) - 1) == pytest.approx(0.36, abs=0.02)
+
+
+def test_designs_in_space_say_what_they_lack():
+    table = _table()
+    with pytest.raises(TrainingError, match="need points of the domain"):
+        splitter("knndm", table.group, 4, 1, places=places_of(table, None, SPACES[0]))
+    large = places_of(table, None, ValidationSettings(block_size_km=20_000))
+    with pytest.raises(TrainingError, match=r"blocks that hold sites, but .*block_size_km"):
+        splitter("block", table.group, 5, 1, places=large)
+    with pytest.raises(TrainingError, match=r"validation.space = 'projected'.*not projected"):
+        places_of(table, None, ValidationSettings(space="projected", projection="EPSG:4326"))
+    with pytest.raises(ValueError, match="goes with a projection"):
+        ValidationSettings(space="projected")
+    with pytest.raises(ValueError, match="needs to know where"):
+        splitter("block", table.group, 4, 1)

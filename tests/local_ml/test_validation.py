@@ -1,11 +1,14 @@
 """The nested score: no row held out enters a fit, noise scores nothing, folds resume."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from local_ml import ensemble, selection, validation
+from local_ml.distances import across_folds, on_sphere, to_nearest, wasserstein
+from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
 from local_ml.features import Feature
 from local_ml.learners import lighten
@@ -102,9 +105,9 @@ def test_no_row_held_out_enters_any_fit(monkeypatch):
     fit_and_predict = validation.fit_and_predict
     folds = []
 
-    def watched_fold(table, settings, design, fold, split):
+    def watched_fold(table, settings, design, fold, split, *domain):
         learned.clear()
-        result = fit_and_predict(table, settings, design, fold, split)
+        result = fit_and_predict(table, settings, design, fold, split, *domain)
         assert len(learned & set(table.values[split[0]].ravel().tolist())) >= len(split[0])
         assert not learned & set(table.values[split[1]].ravel().tolist())
         if design == "grouped":
@@ -229,7 +232,8 @@ def test_another_table_or_setting_is_another_fold():
     # Fault: a fold kept for other data or settings taken for this one's.
     def keys(table, settings):
         cache = Memory()
-        jobs = validation._jobs(table, np.arange(table.n), settings)
+        designs, _ = validation.designs_of(settings, None)
+        jobs = validation._jobs(table, np.arange(table.n), settings, designs, None)
         return {job.key for job in jobs} | set(cache.folds)
 
     table = _table()
@@ -241,6 +245,133 @@ def test_another_table_or_setting_is_another_fold():
     assert not keys(table, SETTINGS.model_copy(update={"seed": 1})) & reference
     assert not keys(table, SETTINGS.model_copy(update={"fusion": FusionSettings()})) & reference
     assert not keys(table, _with(SETTINGS, folds=4)) & reference
+
+
+# ---- designs that need the domain
+
+
+def _scattered(n_places=18, size=4):
+    """Clusters of four sites, each a group of its own, and a domain that surrounds them."""
+    random = np.random.default_rng(5)
+    n = n_places * size
+    table = _table(
+        n=n,
+        longitude=np.repeat(random.uniform(80, 95, n_places), size) + random.normal(0, 0.01, n),
+        latitude=np.repeat(random.uniform(30, 36, n_places), size) + random.normal(0, 0.01, n),
+    )
+    values = random.normal(size=(300, 3)).astype(np.float32)
+    domain = DomainSample(
+        table.names, values, random.uniform(80, 95, 300), random.uniform(30, 36, 300)
+    )
+    return table, domain
+
+
+def test_four_designs_side_by_side_of_which_the_weighted_one_fits_nothing(monkeypatch):
+    table, domain = _scattered()
+    fit_and_predict, fitted = validation.fit_and_predict, []
+    monkeypatch.setattr(
+        validation, "fit_and_predict", lambda *a: fitted.append(a[2]) or fit_and_predict(*a)
+    )
+    result = validate(table, SETTINGS, domain=domain)
+    assert list(result.designs) == ["random", "random_weighted", "grouped", "knndm"]
+    assert sorted(fitted) == ["grouped"] * 3 + ["knndm"] * 3 + ["random"] * 3
+    assert len(fitted) == validation.count_folds(SETTINGS, domain)
+    random, weighted = result.designs["random"], result.designs["random_weighted"]
+    np.testing.assert_array_equal(random.predicted, weighted.predicted)
+    document = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    told = document["designs"]["random_weighted"]
+    assert told["borrowed_from"] == "random"
+    expected = r2(random.observed, random.predicted, weighted.weight)
+    assert told["scores"]["r2"] == pytest.approx(expected)
+    assert told["scores"]["r2"] != document["designs"]["random"]["scores"]["r2"]
+    assert "random_weighted" not in result.frequency()
+    assert result.notes == ()
+
+
+def test_distances_show_which_design_asks_what_the_map_asks():
+    table, domain = _scattered()
+    result = validate(table, SETTINGS, domain=domain)
+    told = json.loads(json.dumps(result.to_json(), allow_nan=False))["distances"]
+    assert (told["unit"], told["clustered"]) == ("km", True)
+    assert set(told["designs"]) == {"random", "grouped", "knndm"}
+    places = on_sphere(table.longitude, table.latitude)
+    region = on_sphere(domain.longitude, domain.latitude)
+    wanted = to_nearest(region, places)
+    assert told["domain_to_sample"]["mean"] == pytest.approx(wanted.mean())
+    assert told["sample_to_sample"]["mean"] < 3 < told["domain_to_sample"]["mean"]
+    for name, part in told["designs"].items():
+        held_out = result.designs[name]
+        folds = [
+            (np.setdiff1d(np.arange(table.n), rows), rows)
+            for rows in (held_out.rows[held_out.fold == f] for f in range(3))
+        ]
+        reached = across_folds(places, folds)
+        assert part["n"] == table.n
+        assert part["wasserstein"] == pytest.approx(wasserstein(reached, wanted))
+    assert told["designs"]["knndm"]["wasserstein"] < told["designs"]["random"]["wasserstein"]
+
+
+def test_without_a_domain_its_designs_are_left_out_aloud():
+    result = validate(_table(), SETTINGS)
+    assert list(result.designs) == ["random", "grouped"]
+    assert "no score under knndm and random_weighted" in result.notes[0]
+    document = result.to_json()
+    assert document["notes"] == list(result.notes)
+    assert document["distances"]["domain_to_sample"] is None
+    with pytest.raises(TrainingError, match=r"name another design in validation\.designs"):
+        validate(_table(), _with(SETTINGS, designs=("knndm",)))
+    inner = SETTINGS.selection.model_copy(update={"designs": ("knndm",)})
+    with pytest.raises(TrainingError, match="need points of the domain"):
+        validate(_table(), SETTINGS.model_copy(update={"selection": inner}))
+
+
+def test_the_domain_is_part_of_a_fold_only_where_folds_within_it_depend_on_it():
+    # Fault: folds kept from another domain taken for this one's, or refitted without need.
+    table, domain = _scattered()
+    other = replace(domain, longitude=domain.longitude + 0.5)
+
+    def keys(settings, domain):
+        jobs = validation._jobs(table, np.arange(table.n), settings, ("random",), domain)
+        return {job.key for job in jobs}
+
+    assert keys(SETTINGS, domain) == keys(SETTINGS, other) == keys(SETTINGS, None)
+    inner = SETTINGS.selection.model_copy(update={"designs": ("knndm",)})
+    matched = SETTINGS.model_copy(update={"selection": inner})
+    assert not keys(matched, domain) & keys(matched, other)
+    features = _with(matched, space="features")
+    assert not keys(matched, domain) & keys(features, domain)
+
+
+def test_inner_folds_matched_to_the_domain_run_the_pipeline():
+    table, domain = _scattered()
+    inner = SETTINGS.selection.model_copy(update={"designs": ("knndm",)})
+    settings = _with(SETTINGS.model_copy(update={"selection": inner}), designs=("grouped",))
+    assert validate(table, settings, domain=domain).to_json()["designs"]["grouped"]["n"] == table.n
+
+
+def test_repeats_redraw_random_folds_and_keep_those_that_are_done():
+    table, cache = _table(), Memory()
+    once = validate(table, _with(SETTINGS, designs=("random",)), cache=cache)
+    thrice = validate(table, _with(SETTINGS, designs=("random",), repeats=3), cache=cache)
+    assert len(cache.folds) == 9
+    first, all_of_them = once.designs["random"], thrice.designs["random"]
+    np.testing.assert_array_equal(all_of_them.predicted[: table.n], first.predicted)
+    assert np.bincount(all_of_them.rows).tolist() == [3] * table.n
+    told = thrice.to_json()["designs"]["random"]
+    assert (told["n"], told["folds"]) == (table.n, 9)
+    each = [
+        r2(first.observed, first.predicted)
+        for first in (
+            replace(
+                all_of_them,
+                observed=all_of_them.observed[part],
+                predicted=all_of_them.predicted[part],
+            )
+            for part in np.split(np.arange(3 * table.n), 3)
+        )
+    ]
+    assert told["scores"]["r2"] == pytest.approx(np.mean(each))
+    assert len(set(each)) == 3
 
 
 # ---- the report
