@@ -29,6 +29,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+earthengine = typer.Typer(
+    no_args_is_help=True, help="A local stand-in for Earth Engine (docs/local-earth-engine.md)."
+)
+app.add_typer(earthengine, name="earthengine")
+
 StudyFolder = Annotated[
     Path, typer.Argument(metavar="STUDY", help="folder of the study", show_default=False)
 ]
@@ -281,6 +286,31 @@ def report(folder: StudyFolder) -> None:
         from export.steps.report import report_step
 
         report_step(context)
+
+
+@earthengine.command()
+def serve(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]",
+            help="rasters with a catalogue; without it the algorithms alone are served",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port on 127.0.0.1")] = 8123,
+) -> None:
+    """Serve a folder of rasters to the Earth Engine client, on this machine only."""
+    with _exit_codes():
+        from gee.local import LocalEarthEngine
+        from gee.local.errors import CatalogueError
+
+        try:
+            service = LocalEarthEngine(folder)
+        except CatalogueError as error:
+            _fail(error, 3)
+        typer.echo(f"serving on http://127.0.0.1:{port}; stop with Ctrl-C")
+        service.serve_forever(port)
 
 
 if __name__ == "__main__":

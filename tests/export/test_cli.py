@@ -1,7 +1,13 @@
 """The skin: quick to answer, strict about usage, honest exit codes."""
 
+import json
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -77,6 +83,36 @@ def test_init_refuses_an_example_that_is_none(tmp_path: Path) -> None:
     code, text = run("init", tmp_path / "a", "--example", "plato")
     assert code == 2
     assert "plateau" in text
+
+
+def test_the_local_earth_engine_is_served_until_interrupted() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-u", "-m", "export.cli", "earthengine", "serve", "--port", port]
+    with subprocess.Popen(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert str(port) in process.stdout.readline()
+        address = f"http://127.0.0.1:{port}/$discovery/rest?version=v1"
+        for _ in range(50):
+            try:
+                with urllib.request.urlopen(address, timeout=5) as answer:
+                    assert json.load(answer)["name"] == "earthengine"
+                break
+            except urllib.error.URLError:
+                time.sleep(0.1)
+        else:
+            pytest.fail("the service did not answer")
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+
+
+def test_serving_a_folder_that_is_not_there_ends_with_3(tmp_path: Path) -> None:
+    code, text = run("earthengine", "serve", tmp_path / "absent")
+    assert code == 3
+    assert "is not a folder" in text
 
 
 @pytest.mark.real
