@@ -31,6 +31,22 @@ _DESIGNS = {
         "fills in between sites that lie close together. It is the score that most published maps "
         "give.",
     ),
+    "random_weighted": (
+        "Random folds, weighted",
+        "The same {folds} folds and predictions, each site weighted by how rarely its surroundings "
+        "were visited, so that a crowd of sites counts no more than the ground that it stands on.",
+    ),
+    "block": (
+        "Spatial blocks",
+        "Sites of one square block are left out together, in {folds} folds: how well the model "
+        "does where no site lies within the block.",
+    ),
+    "knndm": (
+        "Matched folds (kNNDM)",
+        "The {folds} folds are drawn so that sites left out lie as far from the nearest site left "
+        "in as the map's pixels lie from the nearest site. Of these scores it is the one meant "
+        "for the map as a whole.",
+    ),
     "grouped": (
         "Grouped folds",
         "Sites of one campaign or transect, and sites that lie close, are left out together, in "
