@@ -19,6 +19,7 @@ from gee.local.images import Image, constant_band, unique_name
 from gee.local.instants import instant_of_text
 from gee.local.kernels import Kernel
 from gee.local.reducers import Reducer
+from gee.local.shapes import shape_in
 from gee.local.values import (
     Collection,
     Date,
@@ -182,8 +183,6 @@ def element_geometry(value: Any) -> Geometry:
         return Geometry(shapely.box(-180, -90, 180, 90), geodesic=False, unbounded=True)
     if not parts:
         return Geometry(shapely.GeometryCollection())
-    from gee.local.algorithms.geometries import shape_in
-
     # One CRS stays; several meet in longitude and latitude.
     crs = parts[0].crs if len({part.crs for part in parts}) == 1 else "EPSG:4326"
     shape = shapely.union_all(

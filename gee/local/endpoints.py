@@ -15,13 +15,13 @@ from affine import Affine
 
 from gee.local import limits, outputs, rendering
 from gee.local.algorithms.bands import chosen_bands
-from gee.local.algorithms.geometries import shape_in
 from gee.local.coercion import to_collection, to_image
 from gee.local.description import describe, describe_feature
 from gee.local.errors import InvalidRequestError, LocalServiceError, NotImplementedHereError
 from gee.local.footprints import RasterFootprint
 from gee.local.grids import PixelGrid, Projection, grid_of_request
 from gee.local.images import Band, Image
+from gee.local.shapes import shape_in
 from gee.local.values import Collection, Feature, Geometry, type_name
 
 if TYPE_CHECKING:

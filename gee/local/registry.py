@@ -54,8 +54,6 @@ def algorithm(*names: str, by_position: bool = False) -> Callable[[F], F]:
 
 def implemented() -> list[str]:
     """Names of all algorithms that the stand-in knows, sorted."""
-    import gee.local.algorithms  # noqa: F401  (declares them)
-
     return sorted(_IMPLEMENTATIONS)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import gee.local.algorithms  # noqa: F401  (declares what expressions may call)
 from gee.local import endpoints, limits, pixels
 from gee.local.catalogue import Catalogue
 from gee.local.discovery import discovery_document
@@ -23,7 +24,6 @@ from gee.local.errors import CatalogueError, LocalServiceError, NotImplementedHe
 from gee.local.faults import Fault, Faults
 from gee.local.graph import Expression
 from gee.local.operations import OperationQueue
-from gee.local.registry import implemented
 from gee.local.request_log import RequestLog, RequestRecord, call_of
 from gee.local.server import LoopbackServer
 from gee.local.signatures import algorithm_list
@@ -68,7 +68,6 @@ class LocalEarthEngine:
     def __init__(
         self, folder: Path | str | None = None, request_cache_bytes: int = 768 * 2**20
     ) -> None:
-        implemented()
         sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
         self.catalogue = Catalogue(None if folder is None else Path(folder))
         self.requests = RequestLog()

@@ -18,6 +18,7 @@ from gee.local.images import Image
 from gee.local.pixels import current
 from gee.local.reducers import Reducer
 from gee.local.registry import algorithm
+from gee.local.shapes import shape_in
 from gee.local.values import Collection, Feature, Filter, Function, Geometry
 
 
@@ -237,7 +238,7 @@ def random_points(region: Geometry, points: int, seed: int) -> Collection:
 
     They are repeatable, and others than the service's.
     """
-    shape = geometries.shape_in(region, "EPSG:4326")
+    shape = shape_in(region, "EPSG:4326")
     if shape.area == 0:
         raise InvalidRequestError("FeatureCollection.randomPoints: The region has no area.")
     shapely.prepare(shape)

@@ -6,22 +6,16 @@ local azimuthal projection, which is exact enough over a few hundred kilometres.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
-import pyproj
 import shapely
 import shapely.affinity
 
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
-from gee.local.grids import WGS84, Projection, parse_crs, same_crs, transformer
+from gee.local.grids import WGS84, Projection, parse_crs, same_crs
 from gee.local.registry import algorithm
+from gee.local.shapes import ELLIPSOID, densified, moved, shape_in
 from gee.local.values import Geometry
-
-ELLIPSOID = pyproj.Geod(ellps="WGS84")
-LONGEST_EDGE_M = 10_000.0
-"""Geodesic edges get a vertex at least this often before they are drawn on a plane."""
 
 
 def build(kind: str, coordinates: Any, crs: Projection | None, geodesic: bool | None) -> Geometry:
@@ -138,57 +132,6 @@ def _closed(ring: list[Any]) -> list[Any]:
     return points if points[0] == points[-1] else [*points, points[0]]
 
 
-def shape_in(geometry: Geometry, crs: str) -> shapely.Geometry:
-    """The shape in another CRS; geodesic edges get vertices along the great circle."""
-    shape = geometry.shape
-    if geometry.unbounded:
-        area = parse_crs(crs).area_of_use
-        if not parse_crs(crs).is_geographic and area is not None:
-            shape = shapely.box(area.west, area.south, area.east, area.north)
-    if geometry.geodesic and parse_crs(geometry.crs).is_geographic:
-        shape = _densified(shape)
-    elif not same_crs(geometry.crs, crs):
-        west, south, east, north = shape.bounds
-        longest = max(east - west, north - south)
-        shape = shapely.segmentize(shape, longest / 64) if longest > 0 else shape
-    return _moved(shape, geometry.crs, crs)
-
-
-def _moved(shape: shapely.Geometry, source: str, target: str) -> shapely.Geometry:
-    if same_crs(source, target):
-        return shape
-    moved = transformer(source, target)
-    return shapely.transform(
-        shape, lambda points: np.column_stack(moved.transform(points[:, 0], points[:, 1]))
-    )
-
-
-def _densified(shape: shapely.Geometry) -> shapely.Geometry:
-    if shape.geom_type in ("Point", "MultiPoint") or shape.is_empty:
-        return shape
-    if shape.geom_type == "Polygon":
-        rings = [_along(ring.coords) for ring in (shape.exterior, *shape.interiors)]
-        return shapely.Polygon(rings[0], rings[1:])
-    if shape.geom_type in ("LineString", "LinearRing"):
-        return type(shape)(_along(shape.coords))
-    return type(shape)([_densified(part) for part in shape.geoms])
-
-
-def _along(coordinates: Any) -> list[tuple[float, float]]:
-    points = [tuple(point[:2]) for point in coordinates]
-    dense = [points[0]]
-    for start, end in pairwise(points):
-        # Along a meridian or the equator the great circle is the straight line already.
-        straight = start[0] == end[0] or start[1] == end[1] == 0
-        if not straight:
-            _, _, length = ELLIPSOID.inv(*start, *end)
-            count = min(int(length // LONGEST_EDGE_M), 200)
-            if count:
-                dense.extend(ELLIPSOID.npts(start[0], start[1], end[0], end[1], count))
-        dense.append(end)
-    return dense
-
-
 def local_crs(geometry: Geometry) -> str:
     """An azimuthal equidistant CRS in metres about the middle of a geometry."""
     middle = shape_in(geometry, "EPSG:4326").centroid
@@ -201,7 +144,7 @@ def _plane_of(geometry: Geometry, proj: Projection | None) -> str:
 
 def _back(shape: shapely.Geometry, crs: str, target: str) -> Geometry:
     """A shape that was made in a plane, vertex by vertex in another CRS."""
-    return Geometry(_moved(shape, crs, target), target, parse_crs(target).is_geographic)
+    return Geometry(moved(shape, crs, target), target, parse_crs(target).is_geographic)
 
 
 @algorithm("Geometry.buffer")
@@ -233,7 +176,7 @@ def area(geometry: Geometry, proj: Projection | None) -> float:
     """Square metres, or square units of the projection."""
     if proj is not None:
         return float(shape_in(geometry, proj.crs).area)
-    shape = _densified(shape_in(geometry, "EPSG:4326")) if geometry.geodesic else None
+    shape = densified(shape_in(geometry, "EPSG:4326")) if geometry.geodesic else None
     if shape is None:
         shape = shapely.segmentize(shape_in(geometry, "EPSG:4326"), 0.05)
     return abs(float(ELLIPSOID.geometry_area_perimeter(shapely.normalize(shape))[0]))

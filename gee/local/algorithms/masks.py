@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from gee.local import footprints, pixel_types
-from gee.local.algorithms.geometries import shape_in
 from gee.local.coercion import element_geometry
 from gee.local.errors import InvalidRequestError
 from gee.local.footprints import GeometryFootprint
@@ -22,6 +21,7 @@ from gee.local.images import Band, Image, map_band
 from gee.local.pixel_types import PixelType
 from gee.local.pixels import Array, Pixels, both, everywhere, restrict
 from gee.local.registry import algorithm
+from gee.local.shapes import shape_in
 from gee.local.values import Geometry
 
 

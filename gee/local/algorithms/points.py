@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import shapely
 
-from gee.local.algorithms.geometries import shape_in
 from gee.local.coercion import element_geometry
 from gee.local.grids import PixelGrid, Projection
 from gee.local.images import Band
 from gee.local.pixels import Array
 from gee.local.rasters import EDGE_TOLERANCE_PX
+from gee.local.shapes import shape_in
 
 PIXELS_A_POINT = 4096
 """A window is worth its size as long as it has no more pixels than this for each of its points."""

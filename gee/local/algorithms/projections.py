@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from gee.local import pixel_types
-from gee.local.algorithms.geometries import shape_in
 from gee.local.errors import InvalidRequestError
 from gee.local.footprints import RasterFootprint
 from gee.local.grids import PixelGrid, Projection
@@ -23,6 +22,7 @@ from gee.local.pixels import Array, Pixels, restrict
 from gee.local.rasters import EDGE_TOLERANCE_PX, level_for
 from gee.local.reducers import Reducer, check_inputs, output_names
 from gee.local.registry import algorithm
+from gee.local.shapes import shape_in
 from gee.local.values import Geometry
 
 

@@ -10,7 +10,6 @@ import shapely
 
 from gee.local import pixel_types
 from gee.local.algorithms.elements import property_of
-from gee.local.algorithms.geometries import shape_in
 from gee.local.coercion import element_geometry
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
 from gee.local.grids import WGS84, PixelGrid
@@ -18,6 +17,7 @@ from gee.local.images import Band, Image, map_band
 from gee.local.pixels import Pixels
 from gee.local.reducers import Reducer
 from gee.local.registry import algorithm
+from gee.local.shapes import shape_in
 from gee.local.values import Collection
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import shapely
 
 from gee.local import limits
-from gee.local.algorithms.geometries import shape_in
 from gee.local.algorithms.points import pixel_of_points, values_at
 from gee.local.algorithms.projections import chosen_projection
 from gee.local.coercion import element_geometry
@@ -25,6 +24,7 @@ from gee.local.images import Band, Image
 from gee.local.pixels import Array
 from gee.local.reducers import Reducer, check_inputs
 from gee.local.registry import algorithm
+from gee.local.shapes import shape_in
 from gee.local.values import Collection, Feature, Geometry
 
 CHUNK_PX = 4 * 10**6

@@ -11,7 +11,6 @@ import numpy as np
 import shapely
 
 from gee.local.algorithms.elements import indexed
-from gee.local.algorithms.geometries import shape_in
 from gee.local.algorithms.points import pixel_of_points, values_at
 from gee.local.algorithms.projections import chosen_projection
 from gee.local.algorithms.regions import coverage, window_of
@@ -20,6 +19,7 @@ from gee.local.errors import InvalidRequestError
 from gee.local.grids import PixelGrid, Projection, transformer
 from gee.local.images import Image
 from gee.local.registry import algorithm
+from gee.local.shapes import shape_in
 from gee.local.values import Collection, Feature, Geometry
 
 MAXIMUM_RECTANGLE_PX = 262_144

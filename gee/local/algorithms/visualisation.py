@@ -10,7 +10,6 @@ import shapely
 from matplotlib import colors
 
 from gee.local.algorithms.bands import chosen_bands
-from gee.local.algorithms.geometries import shape_in
 from gee.local.coercion import element_geometry
 from gee.local.errors import InvalidRequestError
 from gee.local.grids import WGS84, PixelGrid
@@ -18,6 +17,7 @@ from gee.local.images import Band, Image, joint_bands
 from gee.local.pixel_types import NAMED
 from gee.local.pixels import Array, Pixels
 from gee.local.registry import algorithm
+from gee.local.shapes import shape_in
 from gee.local.values import Collection
 
 RGB = ("vis-red", "vis-green", "vis-blue")
