@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import threading
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +231,24 @@ class Catalogue:
         part = root / "catalogue.json.part"
         part.write_text(json.dumps({"schema_version": 1, "assets": exported}, indent=1), "utf-8")
         part.replace(root / "catalogue.json")
+
+
+_CURRENT: ContextVar[Catalogue] = ContextVar("local_earth_engine_catalogue")
+
+
+@contextmanager
+def loading_from(catalogue: Catalogue) -> Iterator[None]:
+    """A scope in which the algorithms that load assets find them in this catalogue."""
+    token = _CURRENT.set(catalogue)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def current_catalogue() -> Catalogue:
+    """The catalogue of the request that is answered now."""
+    return _CURRENT.get()
 
 
 def _check_keys(entry: dict[str, Any], allowed: Iterable[str], place: str) -> None:

@@ -7,17 +7,15 @@ cols) of 0 (masked) to 1 (valid), boolean where it is never in between.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gee.local.grids import PixelGrid
-
-if TYPE_CHECKING:
-    from gee.local.catalogue import Catalogue
 
 Array = np.ndarray[Any, Any]
 
@@ -74,35 +72,22 @@ def _size_bytes(value: Any) -> int:
     return sum(int(part.values.nbytes + part.mask.nbytes) for part in parts)
 
 
-@dataclass
-class Evaluation:
-    """What the algorithms of one request share: the catalogue and the pixels computed so far."""
-
-    catalogue: Catalogue
-    cache: PixelCache
+_CACHE: ContextVar[PixelCache] = ContextVar("local_earth_engine_pixel_cache")
 
 
-_CURRENT: ContextVar[Evaluation] = ContextVar("local_earth_engine_evaluation")
-
-
-def current() -> Evaluation:
-    """The evaluation that runs now."""
-    return _CURRENT.get()
-
-
-def enter(evaluation: Evaluation) -> Any:
-    """Make an evaluation the current one; returns the token for `leave`."""
-    return _CURRENT.set(evaluation)
-
-
-def leave(token: Any) -> None:
-    """Restore the evaluation before."""
-    _CURRENT.reset(token)
+@contextmanager
+def caching(capacity_bytes: int) -> Iterator[None]:
+    """A scope in which `read` computes nothing twice."""
+    token = _CACHE.set(PixelCache(capacity_bytes))
+    try:
+        yield
+    finally:
+        _CACHE.reset(token)
 
 
 def read(compute: Callable[[PixelGrid], Any], grid: PixelGrid) -> Any:
     """`compute(grid)` through the cache of the current request."""
-    return current().cache.get(compute, grid)
+    return _CACHE.get().get(compute, grid)
 
 
 def everywhere(grid: PixelGrid) -> Array:

@@ -17,13 +17,14 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import gee.local.algorithms  # noqa: F401  (declares what expressions may call)
-from gee.local import endpoints, limits, pixels
-from gee.local.catalogue import Catalogue
+from gee.local import endpoints, limits
+from gee.local.catalogue import Catalogue, loading_from
 from gee.local.discovery import discovery_document
 from gee.local.errors import CatalogueError, LocalServiceError, NotImplementedHereError
 from gee.local.faults import Fault, Faults
 from gee.local.graph import Expression
 from gee.local.operations import OperationQueue
+from gee.local.pixels import caching
 from gee.local.request_log import RequestLog, RequestRecord, call_of
 from gee.local.server import LoopbackServer
 from gee.local.signatures import algorithm_list
@@ -95,12 +96,8 @@ class LocalEarthEngine:
     @contextmanager
     def evaluation(self) -> Iterator[None]:
         """A scope in which algorithms find the catalogue and share what they computed."""
-        cache = pixels.PixelCache(self.request_cache_bytes)
-        token = pixels.enter(pixels.Evaluation(self.catalogue, cache))
-        try:
+        with loading_from(self.catalogue), caching(self.request_cache_bytes):
             yield
-        finally:
-            pixels.leave(token)
 
     def evaluate(self, expression: Any) -> Any:
         """The value of an expression; call it inside `evaluation`."""

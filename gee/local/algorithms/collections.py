@@ -11,11 +11,11 @@ import shapely
 
 from gee.local.algorithms import geometries
 from gee.local.algorithms.elements import indexed, property_of, with_property
+from gee.local.catalogue import current_catalogue
 from gee.local.coercion import element_geometry
 from gee.local.errors import InvalidRequestError, LocalServiceError, NotImplementedHereError
 from gee.local.grids import Projection
 from gee.local.images import Image
-from gee.local.pixels import current
 from gee.local.reducers import Reducer
 from gee.local.registry import algorithm
 from gee.local.shapes import shape_in
@@ -27,7 +27,7 @@ def load_images(id: str, version: int | None) -> Collection:  # noqa: A002
     """The image collection of an asset."""
     if version not in (None, -1):
         raise NotImplementedHereError("versions of an asset")
-    return current().catalogue.image_collection(id)
+    return current_catalogue().image_collection(id)
 
 
 @algorithm("Collection.loadTable")
@@ -35,7 +35,7 @@ def load_table(tableId: str, version: int) -> Collection:
     """The feature collection of an asset."""
     if version != -1:
         raise NotImplementedHereError("versions of an asset")
-    return current().catalogue.table(tableId)
+    return current_catalogue().table(tableId)
 
 
 @algorithm("Collection")

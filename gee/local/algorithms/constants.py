@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from gee.local.catalogue import current_catalogue
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
 from gee.local.grids import WGS84, PixelGrid, Projection
 from gee.local.images import Band, Image, constant_band
 from gee.local.metric import pixel_areas
 from gee.local.pixel_types import DOUBLE
-from gee.local.pixels import Pixels, current, everywhere
+from gee.local.pixels import Pixels, everywhere
 from gee.local.registry import algorithm
 
 
@@ -33,7 +34,7 @@ def load(id: str, version: int) -> Image:  # noqa: A002
     """The image of an asset."""
     if version != -1:
         raise NotImplementedHereError("versions of an asset")
-    return current().catalogue.image(id)
+    return current_catalogue().image(id)
 
 
 @algorithm("Image.metadata")
