@@ -10,16 +10,15 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gee.local import catalogue, outputs, tables
+from gee.local import outputs, tables
+from gee.local.catalogue import EXPORTS, Catalogue
 from gee.local.errors import InvalidRequestError, LocalServiceError, NotImplementedHereError
 from gee.local.grids import PixelGrid
 from gee.local.images import Image
 from gee.local.limits import MAXIMUM_EXPORT_PIXELS
-
-if TYPE_CHECKING:
-    from gee.local.service import LocalEarthEngine
+from gee.local.requested import collection_of, grid_of, image_of
 
 IMAGE_FIELDS = {
     "expression",
@@ -75,19 +74,18 @@ def check_request(kind: str, request: dict[str, Any]) -> None:
             )
 
 
-def run(service: LocalEarthEngine, kind: str, request: dict[str, Any]) -> list[str]:
+def run(catalogue: Catalogue, kind: str, request: dict[str, Any]) -> list[str]:
     """Do what an export asks for; returns the URIs of what it wrote."""
-    with service.evaluation():
-        if kind == "EXPORT_IMAGE":
-            return _image(service, request)
-        return _table(service, request)
+    if kind == "EXPORT_IMAGE":
+        return _image(catalogue, request)
+    return _table(catalogue, request)
 
 
-def _root(service: LocalEarthEngine) -> Path:
-    folder = service.catalogue.folder
+def _root(catalogue: Catalogue) -> Path:
+    folder = catalogue.folder
     if folder is None:
         raise InvalidRequestError("The local service has no folder to export to.")
-    return folder / catalogue.EXPORTS
+    return folder / EXPORTS
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -124,10 +122,8 @@ def _destination(options: dict[str, Any]) -> tuple[str, str]:
     return f"cloud/{_safe(place['bucket'])}/{prefix}", "cloud"
 
 
-def _image(service: LocalEarthEngine, request: dict[str, Any]) -> list[str]:
-    from gee.local.endpoints import grid_of, image_of
-
-    image = image_of(service, request)
+def _image(catalogue: Catalogue, request: dict[str, Any]) -> list[str]:
+    image = image_of(request)
     grid = grid_of(request, image.bands)
     allowed = _number(request.get("maxPixels", MAXIMUM_EXPORT_PIXELS))
     count = grid.width * grid.height
@@ -138,7 +134,7 @@ def _image(service: LocalEarthEngine, request: dict[str, Any]) -> list[str]:
         )
     outputs.common_dtype(image.bands)
     if "assetExportOptions" in request:
-        return [_image_asset(service, request, image, grid)]
+        return [_image_asset(catalogue, request, image, grid)]
     options = request["fileExportOptions"]
     if options.get("fileFormat", "GEO_TIFF") != "GEO_TIFF":
         raise NotImplementedHereError(f"exports of the format '{options['fileFormat']}'")
@@ -150,7 +146,7 @@ def _image(service: LocalEarthEngine, request: dict[str, Any]) -> list[str]:
     size = settings.get("tileDimensions") or {}
     width, height = int(size.get("width", SHARD_PX)), int(size.get("height", SHARD_PX))
     base, scheme = _destination(options)
-    root = _root(service)
+    root = _root(catalogue)
     uris = []
     for row in range(0, grid.height, height):
         for col in range(0, grid.width, width):
@@ -181,26 +177,26 @@ def _file_of(asset_id: str, suffix: str) -> str:
     return f"assets/{re.sub(r'[^A-Za-z0-9._-]', '_', asset_id)}{suffix}"
 
 
-def _may_write(service: LocalEarthEngine, request: dict[str, Any], asset_id: str) -> None:
-    if service.catalogue.find(asset_id) is None:
+def _may_write(catalogue: Catalogue, request: dict[str, Any], asset_id: str) -> None:
+    if catalogue.find(asset_id) is None:
         return
     if not request["assetExportOptions"]["earthEngineDestination"].get("overwrite"):
         raise LocalServiceError(409, f"Cannot overwrite asset '{asset_id}'.")
-    service.catalogue.remove(asset_id)
+    catalogue.remove(asset_id)
 
 
 def _image_asset(
-    service: LocalEarthEngine, request: dict[str, Any], image: Image, grid: PixelGrid
+    catalogue: Catalogue, request: dict[str, Any], image: Image, grid: PixelGrid
 ) -> str:
     """An asset has a mask band of its own, so that any value may be a valid one."""
     asset_id = _asset_name(request)
-    _may_write(service, request, asset_id)
+    _may_write(catalogue, request, asset_id)
     pixels = outputs.read_bands(image.bands, grid)
     files = []
     for place, (band, part) in enumerate(zip(image.bands, pixels, strict=True)):
         content = outputs.geotiff([band], [part], grid, with_mask=True)
         name = _file_of(asset_id, f"_{place}.tif")
-        _write(_root(service) / name, content)
+        _write(_root(catalogue) / name, content)
         files.append({"path": name, "bands": [band.name]})
     policy = request["assetExportOptions"].get("pyramidingPolicy", "MEAN")
     policies = request["assetExportOptions"].get("pyramidingPolicyOverrides", {})
@@ -214,21 +210,19 @@ def _image_asset(
             if isinstance(value, str | int | float) and key != "system:index"
         },
     }
-    service.catalogue.add(asset_id, entry)
+    catalogue.add(asset_id, entry)
     return asset_id
 
 
-def _table(service: LocalEarthEngine, request: dict[str, Any]) -> list[str]:
-    from gee.local.endpoints import collection_of
-
-    collection = collection_of(service, request)
+def _table(catalogue: Catalogue, request: dict[str, Any]) -> list[str]:
+    collection = collection_of(request)
     selectors = request.get("selectors")
     if "assetExportOptions" in request:
         asset_id = _asset_name(request)
-        _may_write(service, request, asset_id)
+        _may_write(catalogue, request, asset_id)
         name = _file_of(asset_id, ".geojson")
-        _write(_root(service) / name, tables.encode(collection, "GEO_JSON", selectors))
-        service.catalogue.add(asset_id, {"type": "TABLE", "file": name})
+        _write(_root(catalogue) / name, tables.encode(collection, "GEO_JSON", selectors))
+        catalogue.add(asset_id, {"type": "TABLE", "file": name})
         return [asset_id]
     options = request["fileExportOptions"]
     file_format = options.get("fileFormat", "CSV")
@@ -237,5 +231,5 @@ def _table(service: LocalEarthEngine, request: dict[str, Any]) -> list[str]:
         raise NotImplementedHereError(f"exports of the format '{file_format}'")
     base, scheme = _destination(options)
     name = f"{base}.{suffix}"
-    _write(_root(service) / name, tables.encode(collection, file_format, selectors))
+    _write(_root(catalogue) / name, tables.encode(collection, file_format, selectors))
     return [f"{scheme}://{name.partition('/')[2]}"]

@@ -12,13 +12,11 @@ import json
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gee.local import exports, limits
+from gee.local.catalogue import Catalogue
 from gee.local.errors import CatalogueError, LocalServiceError
-
-if TYPE_CHECKING:
-    from gee.local.service import LocalEarthEngine
 
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 
@@ -70,10 +68,10 @@ def _stamp(moment: datetime) -> str:
 
 
 class OperationQueue:
-    """The operations of a service, newest last."""
+    """The exports from a catalogue, newest last."""
 
-    def __init__(self, service: LocalEarthEngine) -> None:
-        self.service = service
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
         self.operations: dict[str, Operation] = {}
         self.lock = threading.RLock()
 
@@ -122,7 +120,7 @@ class OperationQueue:
             operation.started = operation.updated
             return
         try:
-            operation.destinations = exports.run(self.service, operation.kind, operation.request)
+            operation.destinations = exports.run(self.catalogue, operation.kind, operation.request)
             operation.state = "SUCCEEDED"
         except LocalServiceError as error:
             operation.error, operation.state = error, "FAILED"

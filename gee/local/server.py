@@ -1,17 +1,16 @@
 """The service over loopback: 127.0.0.1 and nothing else.
 
-In: HTTP requests. Out: the answers of a `LocalEarthEngine`, each request in a thread of its own.
+In: HTTP requests. Out: the answers of a service, each request in a thread of its own.
 """
 
 from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from gee.local.service import LocalEarthEngine
+from gee.local.answers import Handle
 
 LOOPBACK = "127.0.0.1"
 LOCAL_NAMES = (LOOPBACK, "localhost")
@@ -20,8 +19,8 @@ LOCAL_NAMES = (LOOPBACK, "localhost")
 class LoopbackServer:
     """A running server; use it as a context manager, or call `close`."""
 
-    def __init__(self, service: LocalEarthEngine, port: int = 0) -> None:
-        self._server = ThreadingHTTPServer((LOOPBACK, port), _handler_of(service))
+    def __init__(self, handle: Handle, port: int = 0) -> None:
+        self._server = ThreadingHTTPServer((LOOPBACK, port), _handler_of(handle))
         self._server.daemon_threads = True
         self._thread: threading.Thread | None = None
 
@@ -56,7 +55,7 @@ class LoopbackServer:
         self.close()
 
 
-def _handler_of(service: LocalEarthEngine) -> type[BaseHTTPRequestHandler]:
+def _handler_of(handle: Handle) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -74,7 +73,7 @@ def _handler_of(service: LocalEarthEngine) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(length) if length else b""
             host = self.headers.get("Host", LOOPBACK)
             try:
-                answer = service.handle(self.command, f"http://{host}{self.path}", body)
+                answer = handle(self.command, f"http://{host}{self.path}", body)
             except ConnectionError:
                 self.close_connection = True
                 self.connection.close()

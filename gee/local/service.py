@@ -9,20 +9,17 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import gee.local.algorithms  # noqa: F401  (declares what expressions may call)
 from gee.local import endpoints, limits
+from gee.local.answers import Answer
 from gee.local.catalogue import Catalogue, loading_from
 from gee.local.discovery import discovery_document
 from gee.local.errors import CatalogueError, LocalServiceError, NotImplementedHereError
 from gee.local.faults import Fault, Faults
-from gee.local.graph import Expression
 from gee.local.operations import OperationQueue
 from gee.local.pixels import caching
 from gee.local.request_log import RequestLog, RequestRecord, call_of
@@ -32,15 +29,6 @@ from gee.local.transport import InProcessTransport
 
 RECURSION_LIMIT = 20_000
 """Expressions nest deeply: each operation on an image adds a few calls to reading its pixels."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer: status, type and bytes."""
-
-    status: int
-    content_type: str
-    body: bytes
 
 
 class LocalEarthEngine:
@@ -70,38 +58,27 @@ class LocalEarthEngine:
         self, folder: Path | str | None = None, request_cache_bytes: int = 768 * 2**20
     ) -> None:
         sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
-        self.catalogue = Catalogue(None if folder is None else Path(folder))
+        catalogue = Catalogue(None if folder is None else Path(folder))
+        self.workspace = endpoints.Workspace(catalogue, OperationQueue(catalogue))
         self.requests = RequestLog()
         self.faults = Faults()
-        self.operations = OperationQueue(self)
         self.request_cache_bytes = request_cache_bytes
-        self.stored: dict[str, Any] = {}
 
     def transport(self) -> InProcessTransport:
         """What to give to `ee.Initialize(http_transport=...)`."""
-        return InProcessTransport(self)
+        return InProcessTransport(self.handle)
 
     def serve(self, port: int = 0) -> LoopbackServer:
         """A server on 127.0.0.1 that answers already (port 0: any free one)."""
-        return LoopbackServer(self, port).start()
+        return LoopbackServer(self.handle, port).start()
 
     def serve_forever(self, port: int) -> None:
         """Answer on 127.0.0.1 until interrupted."""
-        server = LoopbackServer(self, port)
+        server = LoopbackServer(self.handle, port)
         try:
             server.serve_forever()
         finally:
             server.close()
-
-    @contextmanager
-    def evaluation(self) -> Iterator[None]:
-        """A scope in which algorithms find the catalogue and share what they computed."""
-        with loading_from(self.catalogue), caching(self.request_cache_bytes):
-            yield
-
-    def evaluate(self, expression: Any) -> Any:
-        """The value of an expression; call it inside `evaluation`."""
-        return Expression(expression).evaluate()
 
     def handle(self, method: str, uri: str, body: bytes) -> Answer:
         """Answer one request, and write it into the log.
@@ -175,8 +152,9 @@ class LocalEarthEngine:
         for verb, matches, handler in endpoints.ROUTES:
             found = matches.fullmatch(path) if verb == method else None
             if found is not None:
-                with self.evaluation():
-                    result = handler(self, found.groupdict(), body, query)
+                catalogue = self.workspace.catalogue
+                with loading_from(catalogue), caching(self.request_cache_bytes):
+                    result = handler(self.workspace, found.groupdict(), body, query)
                 if isinstance(result, endpoints.Content):
                     return Answer(200, result.content_type, result.body)
                 return _json(result)

@@ -6,19 +6,18 @@ In: requests in the style of httplib2. Out: the service's answers, without a soc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httplib2
 
-if TYPE_CHECKING:
-    from gee.local.service import LocalEarthEngine
+from gee.local.answers import Handle
 
 
 class InProcessTransport:
     """An object with httplib2's `request`, which asks a local service directly."""
 
-    def __init__(self, service: LocalEarthEngine) -> None:
-        self.service = service
+    def __init__(self, handle: Handle) -> None:
+        self.handle = handle
 
     def request(
         self,
@@ -38,7 +37,7 @@ class InProcessTransport:
         """
         del headers, redirections, connection_type
         content = body.encode() if isinstance(body, str) else (body or b"")
-        answer = self.service.handle(method, uri, content)
+        answer = self.handle(method, uri, content)
         fields = {
             "status": str(answer.status),
             "content-type": answer.content_type,

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from gee.local import CatalogueError, LocalEarthEngine
+from gee.local import CatalogueError, LocalEarthEngine, endpoints
 from gee.local.signatures import signatures
 
 NATIVE = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
@@ -112,7 +112,7 @@ class TestRefusals:
         self, service: LocalEarthEngine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Fault: a broken connection, which looks like the network."""
-        monkeypatch.setattr(service, "evaluate", lambda _expression: 1 / 0)
+        monkeypatch.setattr(endpoints, "value_of", lambda _body: 1 / 0)
         status, document = post(service, "value:compute", invocation("DateRange.unbounded"))
         assert status == 500
         assert "ZeroDivisionError" in document["error"]["message"]
