@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from gee.local import pixel_types
+from gee.local.algorithms.strings import replace as replace_text
+from gee.local.coercion import to_image, to_pixel_type
 from gee.local.errors import InvalidRequestError
 from gee.local.grids import WGS84
 from gee.local.images import Band, Image, map_band, renamed, unique_name
@@ -73,8 +75,6 @@ def rename(input: Image, names: list[str]) -> Image:  # noqa: A002
 @algorithm("Image.regexpRename")
 def regexp_rename(input: Image, regex: str, replacement: str, all: bool) -> Image:  # noqa: A002
     """All bands with a pattern of their names replaced."""
-    from gee.local.algorithms.strings import replace as replace_text
-
     flags = "g" if all else ""
     names = [replace_text(name, regex, replacement, flags) for name in input.band_names]
     return input.with_bands(renamed(input.bands, names, "Image.regexpRename"))
@@ -108,8 +108,6 @@ def add_bands_of(dstImg: Image, srcImg: Image, names: list[str] | None, overwrit
 @algorithm("Image.cat")
 def cat(images: list[Any]) -> Image:
     """The bands of all images."""
-    from gee.local.coercion import to_image
-
     parts = [to_image(image) for image in images]
     if not parts or any(part is None for part in parts):
         raise InvalidRequestError("Image.cat: Need a list of images or numbers.")
@@ -143,8 +141,6 @@ def cast_band(band: Band, target: PixelType) -> Band:
 @algorithm("Image.cast")
 def cast(image: Image, bandTypes: dict[str, Any], bandOrder: list[str] | None) -> Image:
     """Some bands in other types; bands that are not there are added masked."""
-    from gee.local.coercion import to_pixel_type
-
     bands = {band.name: band for band in image.bands}
     for name in sorted(bandTypes):
         target = to_pixel_type(bandTypes[name])

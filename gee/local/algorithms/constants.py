@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gee.local.catalogue import current_catalogue
+from gee.local.coercion import to_image
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
 from gee.local.grids import WGS84, PixelGrid, Projection
 from gee.local.images import Band, Image, constant_band
@@ -19,8 +20,6 @@ from gee.local.registry import algorithm
 @algorithm("Image.constant")
 def constant(value: Any) -> Image:
     """A constant everywhere; a list gives bands constant, constant_1, ..."""
-    from gee.local.coercion import to_image
-
     if isinstance(value, dict):
         raise NotImplementedHereError("a constant image of a dictionary")
     image = to_image(value)

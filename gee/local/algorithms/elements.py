@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gee.local.coercion import element_geometry
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
 from gee.local.registry import algorithm
 from gee.local.values import Collection, Date, DateRange, Feature, Geometry
@@ -134,8 +135,6 @@ def date(image: Any) -> Date:
 @algorithm("Element.geometry", "Feature.geometry", "Image.geometry")
 def geometry(feature: Any) -> Geometry:
     """The geometry, or the footprint."""
-    from gee.local.coercion import element_geometry
-
     return element_geometry(feature)
 
 

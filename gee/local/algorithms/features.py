@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from gee.local.algorithms import geometries
+from gee.local.algorithms.elements import stored
 from gee.local.coercion import element_geometry
 from gee.local.grids import Projection
 from gee.local.registry import algorithm
@@ -15,8 +16,6 @@ from gee.local.values import Feature, Geometry
 @algorithm("Feature")
 def feature(geometry: Geometry | None, metadata: dict[str, Any]) -> Feature:
     """A geometry with properties."""
-    from gee.local.algorithms.elements import stored
-
     kept = {key: stored(value) for key, value in metadata.items() if value is not None}
     return Feature(geometry, kept)
 

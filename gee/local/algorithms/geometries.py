@@ -11,6 +11,7 @@ from typing import Any
 import shapely
 import shapely.affinity
 
+from gee.local.description import describe_geometry
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
 from gee.local.grids import WGS84, Projection, parse_crs, same_crs
 from gee.local.registry import algorithm
@@ -277,8 +278,6 @@ def transform(geometry: Geometry, proj: Projection, geodesic: bool | None) -> Ge
 @algorithm("Geometry.coordinates")
 def coordinates(geometry: Geometry) -> list[Any]:
     """GeoJSON coordinates."""
-    from gee.local.description import describe_geometry
-
     found: list[Any] = describe_geometry(geometry).get("coordinates", [])
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gee.local.algorithms.strings import string
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
 from gee.local.reducers import Reducer
 from gee.local.registry import algorithm
@@ -148,8 +149,6 @@ def iterate(list: list[Any], function: Function, first: Any) -> Any:  # noqa: A0
 @algorithm("List.join")
 def join(list: list[Any], separator: str) -> str:  # noqa: A002
     """The texts of all elements, separated."""
-    from gee.local.algorithms.strings import string
-
     return separator.join(string(element) for element in list)
 
 

@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from affine import Affine
 
 from gee.local import pixel_types
+from gee.local.coercion import to_projection
 from gee.local.errors import InvalidRequestError
 from gee.local.footprints import RasterFootprint
 from gee.local.grids import PixelGrid, Projection
@@ -31,8 +33,6 @@ def projection(crs: Any, transform: list[Any] | None, transformWkt: str | None) 
     """A CRS with a transform (column scale, column shear, west, row shear, row scale, north)."""
     if transformWkt is not None:
         raise InvalidRequestError("Projection: transformWkt is not known here.")
-    from gee.local.coercion import to_projection
-
     made = to_projection(crs)
     if made is None:
         raise InvalidRequestError("Projection: The CRS must be a text.")
@@ -93,8 +93,6 @@ def scale(projection: Projection, x: float, y: float) -> Projection:
 @algorithm("Projection.translate")
 def translate(projection: Projection, x: float, y: float) -> Projection:
     """With the origin moved by so many pixels."""
-    from affine import Affine
-
     return Projection(projection.crs, tuple(projection.affine * Affine.translation(x, y))[:6])
 
 

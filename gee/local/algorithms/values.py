@@ -6,6 +6,7 @@ from typing import Any
 
 from gee.local import pixel_types
 from gee.local.errors import NotImplementedHereError
+from gee.local.graph import truth
 from gee.local.pixel_types import PixelType
 from gee.local.registry import algorithm
 from gee.local.values import ErrorMargin, type_name
@@ -14,8 +15,6 @@ from gee.local.values import ErrorMargin, type_name
 @algorithm("If")
 def if_(condition: Any, trueCase: Any, falseCase: Any) -> Any:
     """One of two values; in an expression only the chosen one is evaluated (see `graph`)."""
-    from gee.local.graph import truth
-
     return trueCase if truth(condition) else falseCase
 
 
