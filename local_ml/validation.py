@@ -27,6 +27,7 @@ from local_ml.pipeline import FittedPipeline, MoisturePipeline
 from local_ml.randomness import seed_for
 from local_ml.samples import SampleTable
 from local_ml.settings import LearningSettings
+from local_ml.skill import no_skill
 from local_ml.target_transform import TargetTransform
 
 # Raise it when a change of the code changes what a fold gives: kept folds are then refitted.
@@ -60,9 +61,11 @@ class ValidationResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``validation.json``."""
+        designs = {name: self._report(part) for name, part in self.designs.items()}
         return {
             "schema_version": 1,
-            "designs": {name: self._report(part) for name, part in self.designs.items()},
+            "no_skill": no_skill(designs),
+            "designs": designs,
             "test": None if self.test is None else self._report(self.test),
             "distances": self.distances,
             "notes": list(self.notes),

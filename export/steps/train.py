@@ -28,7 +28,7 @@ def train_step(context: Context) -> None:
 
     def work() -> tuple[list[Path], str]:
         result = _train(samples, domain, learning, study.model_folder, context.progress)
-        for note in result.validation.notes:
+        for note in _warnings(result):
             context.warn("train", note)
         return list(result.files), _summary(result)
 
@@ -58,7 +58,7 @@ def train_samples(
     if domain is not None:
         say(f"domain: {domain}")
     result = _train(samples, domain, learning, model, progress)
-    for note in result.validation.notes:
+    for note in _warnings(result):
         logger.warning(note)
         say(f"warning: {note}")
     say(_summary(result))
@@ -108,6 +108,11 @@ def _train(
         )
     cache.forget_others()
     return result
+
+
+def _warnings(result: "TrainingResult") -> list[str]:
+    no_skill = result.validation.to_json()["no_skill"]
+    return [*result.validation.notes, *([no_skill] if no_skill else [])]
 
 
 def _summary(result: "TrainingResult") -> str:

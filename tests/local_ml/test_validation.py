@@ -440,3 +440,11 @@ def test_no_training_site_or_too_few_groups():
         validate(_table(split=np.full(72, "test")), SETTINGS)
     with pytest.raises(TrainingError, match=r"set validation.folds to 2 or less"):
         validate(_table(group=np.resize(["a", "b"], 72)), SETTINGS)
+
+
+def test_sites_without_signal_end_in_the_plain_sentence():
+    noise = _table(n=36, noise=0.0)
+    noise = replace(noise, target=np.random.default_rng(1).normal(size=36))
+    settings = _with(SETTINGS, designs=("grouped",))
+    assert "no skill is shown" in validate(noise, settings).to_json()["no_skill"]
+    assert validate(_table(), settings).to_json()["no_skill"] is None

@@ -1,0 +1,39 @@
+"""Whether the score shows that the map knows anything at all.
+
+In: the designs of ``validation.json``. Out: a plain sentence where it does not, else None.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+# The design meant for the map as a whole first; then what comes nearest to it.
+DECIDING = ("knndm", "grouped", "block", "random")
+
+
+def no_skill(designs: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Say that no skill is shown, where the 95 % interval of R² does not lie above 0.
+
+    Parameters
+    ----------
+    designs : by name, each with `scores` and `intervals`; the first of `DECIDING` decides
+
+    Returns
+    -------
+    sentence : None where there is skill
+    """
+    name = next((name for name in DECIDING if name in designs), None)
+    if name is None:
+        return None
+    scores, intervals = designs[name]["scores"], designs[name]["intervals"]
+    if scores is None or scores["r2"] is None:
+        return f"no skill is shown: no R² could be found under {name} folds"
+    told = f"no skill is shown: R² under {name} folds is {scores['r2']:.2f}"
+    ends = None if intervals is None else intervals["r2"]
+    if ends is None:
+        return f"{told}, and one group of sites alone does not tell how sure that is"
+    if ends[0] > 0:
+        return None
+    return (
+        f"{told}, its 95 % interval {ends[0]:.2f} to {ends[1]:.2f}; the mean of the sites may "
+        "predict the map as well"
+    )
