@@ -35,6 +35,8 @@ class HeldOut:
     weight : (n,) of the sites in the scores; None: equal. A weighted design borrows the folds and
         predictions of the one named in `borrowed_from`
     borrowed_from : None where folds were fitted for this design
+    alternatives : (n,) each, target's unit: what other corrections of the fused prediction would
+        have delivered, fitted in the same folds; None: not told
     """
 
     design: str
@@ -50,6 +52,7 @@ class HeldOut:
     method: np.ndarray | None = None
     weight: np.ndarray | None = None
     borrowed_from: str | None = None
+    alternatives: dict[str, np.ndarray] | None = None
 
     @property
     def scored(self) -> np.ndarray:
@@ -87,6 +90,7 @@ class HeldOut:
                 report["transformed_scores"] = plain(
                     scores(forward, self.transformed[scored], weight)
                 )
+        report["corrections"] = self._corrections(scored)
         report["by_method"] = self._by_method(scored, seed)
         return report
 
@@ -118,6 +122,29 @@ class HeldOut:
             ],
         }
 
+    def _corrections(self, rows: np.ndarray) -> dict[str, Any]:
+        """What each correction costs and gives, scored where nothing of it was fitted.
+
+        `standard_deviation_ratio` is that of the predictions to the observations: 1 where the
+        variance is restored.
+        """
+        if self.alternatives is None or not rows.any():
+            return {}
+        observed, weight = self.observed[rows], self._weight(rows)
+        share = np.ones(len(observed)) if weight is None else weight
+        if share.sum() <= 0:
+            return {}
+        spread = _standard_deviation(observed, share)
+        return {
+            name: {
+                "scores": plain(scores(observed, predicted[rows], weight)),
+                "standard_deviation_ratio": (
+                    _standard_deviation(predicted[rows], share) / spread if spread else None
+                ),
+            }
+            for name, predicted in self.alternatives.items()
+        }
+
     def _by_method(self, scored: np.ndarray, seed: int) -> dict[str, Any]:
         if self.method is None:
             return {}
@@ -134,6 +161,11 @@ class HeldOut:
 
     def _weight(self, rows: np.ndarray) -> np.ndarray | None:
         return None if self.weight is None else self.weight[rows]
+
+
+def _standard_deviation(values: np.ndarray, weight: np.ndarray) -> float:
+    deviation = values - np.average(values, weights=weight)
+    return float(np.sqrt(np.average(deviation**2, weights=weight)))
 
 
 def plain(numbers: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from local_ml.ensemble import OutOfFoldPredictions, fit_members, out_of_fold, pr
 from local_ml.errors import PredictionError, TrainingError
 from local_ml.features_encoding import FeatureEncoding
 from local_ml.folds import places_of
-from local_ml.fusion import fit_fusion, precision_weights
+from local_ml.fusion import fit_alternatives, fit_fusion, precision_weights
 from local_ml.fusion_rule import FusionRule
 from local_ml.interval_rule import members_spread
 from local_ml.learners import Member
@@ -41,6 +41,8 @@ class FittedPipeline:
     out_of_fold : their held-out predictions of the rows used
     used_rows : (n_used,) positions in the table; the others miss a value in a feature kept
     weight : (n_used,) of the sites, mean 1
+    alternatives : rules of every correction, fitted on the same predictions, to be scored beside
+        `rule`
     """
 
     candidates: tuple[str, ...]
@@ -51,6 +53,7 @@ class FittedPipeline:
     out_of_fold: OutOfFoldPredictions
     used_rows: np.ndarray
     weight: np.ndarray
+    alternatives: dict[str, FusionRule]
 
     def predict(self, table: SampleTable | np.ndarray) -> np.ndarray:
         """Return the delivered values, (n,) float64, target's unit; NaN where none can be given.
@@ -67,6 +70,14 @@ class FittedPipeline:
         """Return the calibrated predictions, (n,), transformed scale, not clipped."""
         matrix, valid = self._member_predictions(table)
         return np.where(valid, self.rule.calibrate(self.rule.fuse(matrix)), np.nan)
+
+    def predict_alternatives(self, table: SampleTable | np.ndarray) -> dict[str, np.ndarray]:
+        """Return what each correction would have delivered; units and NaN as in `predict`."""
+        matrix, valid = self._member_predictions(table)
+        return {
+            name: np.where(valid, rule.deliver(matrix)[0], np.nan)
+            for name, rule in self.alternatives.items()
+        }
 
     def predict_spread(self, table: SampleTable | np.ndarray) -> np.ndarray:
         """Return how far the members stand apart, (n,), transformed scale; NaN as in `predict`."""
@@ -149,6 +160,9 @@ class MoisturePipeline:
                 encoding.encode(used.values), response, settings.ensemble, seed, weight
             ),
             rule=fit_fusion(held_out, response, settings.target, settings.fusion, weight),
+            alternatives=fit_alternatives(
+                held_out, response, settings.target, settings.fusion, weight
+            ),
             out_of_fold=held_out,
             used_rows=used_rows,
             weight=weight,

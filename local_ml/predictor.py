@@ -55,6 +55,8 @@ class Prediction:
         is no prediction
     outside_area : bool, where there is a prediction outside the area of applicability
     unseen_levels : number of pixels left out for a level that a categorical feature never listed
+    distribution : float32, in the target's unit: the second product, whose values are distributed
+        as the observations are; NaN where there is no prediction; None where the model has none
     """
 
     value: np.ndarray
@@ -67,6 +69,7 @@ class Prediction:
     local_point_density: np.ndarray
     outside_area: np.ndarray
     unseen_levels: int
+    distribution: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +149,9 @@ class Predictor:
         shape = columns[0].shape
         pixels = columns[0].size
         value, lower, upper, unlike, near = np.full((5, pixels), np.nan, dtype=np.float32)
+        distribution = None
+        if self.rule.distribution is not None:
+            distribution = np.full(pixels, np.nan, dtype=np.float32)
         members = np.full((len(self.forests), pixels), np.nan, dtype=np.float32)
         clipped, valid, outside = np.zeros((3, pixels), dtype=bool)
         unseen_levels = 0
@@ -161,6 +167,8 @@ class Predictor:
             predictions = np.column_stack([evaluate(forest, matrix) for forest in self.forests])
             delivered, clipped[kept] = self.rule.deliver(predictions)
             value[kept] = delivered
+            if distribution is not None:
+                distribution[kept], _ = self.rule.deliver_distribution(predictions)
             members[:, kept] = predictions.T
             lower[kept], upper[kept] = self.intervals.bounds(
                 self.rule.calibrate(self.rule.fuse(predictions)), members_spread(predictions)
@@ -178,6 +186,7 @@ class Predictor:
             local_point_density=near.reshape(shape),
             outside_area=outside.reshape(shape),
             unseen_levels=unseen_levels,
+            distribution=None if distribution is None else distribution.reshape(shape),
         )
 
     def _bind(self, bands: Mapping[str, np.ndarray]) -> list[np.ndarray]:

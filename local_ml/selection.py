@@ -118,12 +118,14 @@ def select_features(
        the sites (random folds) and away from them (grouped folds) alike, since a map holds
        pixels of both kinds: random folds alone keep what merely tells the clusters apart,
        grouped ones alone are too few to tell ten features from two.
-    4. The smallest set whose error exceeds the least by no more than one standard error is chosen
-       (after Breiman, Friedman, Olshen and Stone 1984, Classification and Regression Trees,
-       3.4.3), and held against the probes once more. The standard error is that of the paired
-       difference, clustered by group. That of the error itself, which the book takes, holds how
-       much folds of clustered sites differ in difficulty, the same for every set: it is so wide
-       that it would throw away most of what the sites support.
+    4. The set that `selection.rule` names is chosen, and held against the probes once more:
+       ``least_error``; or ``one_standard_error``, the smallest whose error exceeds the least by
+       no more than one standard error (after Breiman, Friedman, Olshen and Stone 1984,
+       Classification and Regression Trees, 3.4.3); or ``probes``, all that step 2 left, and no
+       step 3. The standard error is that of the paired difference, clustered by group. That of
+       the error itself, which the book takes, holds how much folds of clustered sites differ in
+       difficulty, the same for every set: it is so wide that it throws away what the sites
+       support. What each rule costs on maps of known truth is told in docs/statistics.md.
 
     Parameters
     ----------

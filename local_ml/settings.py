@@ -81,9 +81,9 @@ class SelectionSettings(Settings):
         3, ge=0, le=20, description="columns of noise; no feature ranked below their median is kept"
     )
     minimum_features: int = Field(2, ge=1, description="elimination stops here")
-    rule: Literal["one_standard_error", "least_error", "probes"] = Field(
-        "one_standard_error",
-        description="which set is kept: the smallest within one standard error of the least held-out error, the one of least error, or all that rank above the probes (no further elimination)",
+    rule: Literal["least_error", "one_standard_error", "probes"] = Field(
+        "least_error",
+        description="which set is kept: the one of least held-out error, the smallest within one standard error of that (fewer covariates, a map that errs a little more), or all that rank above the probes (no further elimination)",
     )
     members: tuple[Literal["random_forest", "extra_trees", "xgboost", "catboost"], ...] = Field(
         ("random_forest", "extra_trees", "xgboost", "catboost"),
@@ -188,6 +188,10 @@ class FusionSettings(Settings):
 class ValidationSettings(Settings):
     folds: int = Field(5, ge=2, le=20, description="outer folds")
     repeats: int = Field(1, ge=1, le=20, description="times the random outer folds are redrawn")
+    ablation: Literal["off", "random", "grouped", "block", "knndm"] = Field(
+        "off",
+        description="design under which the whole pipeline is also scored without each group of covariates; multiplies the time of that design by the number of groups",
+    )
     designs: tuple[Literal["random", "grouped", "block", "knndm"], ...] = Field(
         ("random", "grouped", "knndm"),
         min_length=1,

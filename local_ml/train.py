@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from local_ml.ablation import ablate
 from local_ml.applicability import applicability_of
 from local_ml.bundle import write_bundle
 from local_ml.domain import DomainSample
@@ -22,6 +23,7 @@ from local_ml.intervals import fit_interval_rule, interval_report
 from local_ml.pipeline import FittedPipeline, MoisturePipeline
 from local_ml.samples import SampleTable
 from local_ml.settings import LearningSettings
+from local_ml.stability import selection_stability
 from local_ml.validation import (
     FoldCache,
     ProgressCallback,
@@ -69,6 +71,7 @@ def train(
     validation = validate(
         table, settings, final=fitted, cache=cache, progress=progress, domain=domain
     )
+    ablation = ablate(table, settings, validation, domain, cache, progress)
     promised = _design(validation, settings.intervals.design, "intervals.design")
     intervals = fit_interval_rule(promised, settings.target, settings.intervals)
     tested = _design(validation, settings.applicability.design, "applicability.design")
@@ -82,7 +85,9 @@ def train(
     folder = Path(folder)
     documents = {
         "validation.json": json_bytes(told),
-        "selection.json": json_bytes(selection_document(fitted, validation)),
+        "selection.json": json_bytes(
+            selection_document(fitted, validation) | {"ablation": ablation}
+        ),
         "out_of_fold.csv": _csv(out_of_fold_frame(table, validation)),
         "importance.csv": _csv(importance_frame(fitted)),
     }
@@ -142,6 +147,11 @@ def selection_document(fitted: FittedPipeline, validation: ValidationResult) -> 
         "chosen": list(selection.chosen),
         "note": selection.note,
         "frequency": validation.frequency(),
+        "stability": {
+            name: asdict(selection_stability(part.selected, selection.candidates))
+            for name, part in validation.designs.items()
+            if part.borrowed_from is None and len(part.selected) > 1
+        },
     }
 
 

@@ -9,7 +9,7 @@ nothing at all but their own score.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -31,7 +31,7 @@ from local_ml.skill import no_skill
 from local_ml.target_transform import TargetTransform
 
 # Raise it when a change of the code changes what a fold gives: kept folds are then refitted.
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 LIBRARIES = ("numpy", "scikit-learn", "xgboost", "catboost")
 
 ProgressCallback = Callable[[str, int, int], None]
@@ -293,7 +293,8 @@ def fit_and_predict(
     Returns
     -------
     fold : plain values: design, fold, selected, and for each row held out predicted, transformed,
-        spread and baseline, None where no prediction could be given
+        spread, baseline and what each correction would have delivered, None where no prediction
+        could be given
     """
     inside, outside = table.rows(split[0]), table.rows(split[1])
     fitted = MoisturePipeline(settings).fit(inside, domain=domain)
@@ -305,6 +306,9 @@ def fit_and_predict(
         "transformed": _listed(fitted.predict_transformed(outside)),
         "spread": _listed(fitted.predict_spread(outside)),
         "baseline": _listed(_plain_forest(inside, outside, settings.seed)),
+        "alternatives": {
+            name: _listed(values) for name, values in fitted.predict_alternatives(outside).items()
+        },
     }
 
 
@@ -340,6 +344,7 @@ def _on_test_sites(
         transformed=fitted.predict_transformed(outside),
         spread=fitted.predict_spread(outside),
         baseline=_plain_forest(inside, outside, settings.seed),
+        alternatives=fitted.predict_alternatives(outside),
         selected=(fitted.selection.chosen,),
         group=outside.group,
         method=outside.method,
@@ -370,8 +375,11 @@ def _weighted(
 def _pooled(table: SampleTable, design: str, folds: list[tuple[_Job, dict[str, Any]]]) -> HeldOut:
     rows = np.concatenate([job.split[1] for job, _ in folds])
 
+    def pooled(parts: Iterable[list[float | None]]) -> np.ndarray:
+        return np.array([value for part in parts for value in part], dtype=np.float64)
+
     def column(name: str) -> np.ndarray:
-        return np.array([value for _, fold in folds for value in fold[name]], dtype=np.float64)
+        return pooled(fold[name] for _, fold in folds)
 
     return HeldOut(
         design=design,
@@ -382,6 +390,10 @@ def _pooled(table: SampleTable, design: str, folds: list[tuple[_Job, dict[str, A
         transformed=column("transformed"),
         spread=column("spread"),
         baseline=column("baseline"),
+        alternatives={
+            name: pooled(fold["alternatives"][name] for _, fold in folds)
+            for name in folds[0][1]["alternatives"]
+        },
         selected=tuple(tuple(fold["selected"]) for _, fold in folds),
         group=table.group[rows],
         method=table.method[rows],

@@ -93,6 +93,7 @@ def _train(
     model: Path,
     progress: Progress,
 ) -> "TrainingResult":
+    from local_ml.ablation import count_fits
     from local_ml.domain import read_domain
     from local_ml.samples import read_samples
     from local_ml.train import train
@@ -101,7 +102,7 @@ def _train(
     table = read_samples(samples, learning.target)
     domain = None if domain_file is None else read_domain(domain_file, table.features)
     cache = FolderFoldCache(model / "folds")
-    folds = count_folds(learning, domain)
+    folds = count_folds(learning, domain) + count_fits(table, learning)
     with progress.task("final model, then nested folds", folds) as task:
         result = train(
             table, learning, model, domain, cache=cache, progress=lambda *_: task.advance()

@@ -19,7 +19,9 @@ from local_ml.selection import (
 )
 from local_ml.settings import EnsembleSettings, SelectionSettings
 
-QUICK = SelectionSettings(trees=12, folds=3, drop_share=0.34, designs=("grouped",))
+QUICK = SelectionSettings(
+    trees=12, folds=3, drop_share=0.34, designs=("grouped",), rule="one_standard_error"
+)
 ENSEMBLE = EnsembleSettings()
 
 
