@@ -1,8 +1,10 @@
-"""Map tiles → one single-band Cloud-Optimized GeoTIFF.
+"""Map tiles → one Cloud-Optimized GeoTIFF.
 
-In: map tiles on one grid. Out: ``map/<target>.tif``, float32, nodata -9999, overviews by average,
-blocks of 512 px, with unit, target and fingerprints in its tags and no time of day: the same
-tiles give the same bytes. Memory holds one tile and GDAL's cache, however large the map.
+In: tiles on one grid, of the map (one float32 band), of its companion (some float32 bands) or of
+its flags (one uint8 band). Out: ``map/<target>.tif``, ``map/<target>_companion.tif`` or
+``map/<target>_flags.tif``: overviews by average, of flags by the commonest code, blocks of 512 px,
+with units, target and fingerprints in its tags and no time of day: the same tiles give the same
+bytes. Memory holds one tile and GDAL's cache, however large the map.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +24,14 @@ from rasterio.windows import Window
 from export.covariates.tiles import geobox_of_tiles, tile_origin
 from export.errors import RasterError, TileError
 from export.fingerprints import fingerprint
+from export.flags import flag_colours, flag_tags
 from export.journal import Journal
-from export.predict import NODATA
+from export.map_tile import TileFolders
 from export.progress import Progress
 from export.rasters import (
+    FLAG_OPTIONS,
     GDAL_CACHE_MB,
+    INTEGER_PREDICTOR,
     MAP_OPTIONS,
     SCRATCH_OPTIONS,
     open_raster,
@@ -35,7 +40,24 @@ from export.rasters import (
 )
 
 STEP = "mosaic"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+Colour = tuple[int, int, int, int]
+"""Red, green, blue, opacity; 0 to 255."""
+
+
+@dataclass(frozen=True)
+class _Bands:
+    """What all tiles have in common; one entry of `names` and `units` a band."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    dtype: str
+    nodata: float
+
+    @property
+    def are_codes(self) -> bool:
+        return self.dtype == "uint8"
 
 
 @dataclass(frozen=True)
@@ -55,24 +77,27 @@ def write_mosaic(
     progress: Progress,
     geobox: GeoBox | None = None,
     expected: Sequence[str] = (),
+    colours: Mapping[int, Colour] | None = None,
 ) -> MosaicReport:
-    """Join map tiles, unless the journal holds the map as made from the same ones.
+    """Join tiles, unless the journal holds the map as made from the same ones.
 
     Parameters
     ----------
-    tiles : name → map tile, one band each; their own place on the ground decides where they go
+    tiles : name → tile, all with the same bands; their own place on the ground decides where
+        they go
     file : the map to write
     tags : for the map: study, model, title, licence and the like; no dates. The software's name
         and version are added
     geobox : grid of the map; the smallest that holds all tiles where it is left out
     expected : names of the tiles that the region has; those without a file are holes, in which
         the map has no data
+    colours : of the codes, where the tiles hold codes
 
     Raises
     ------
     TileError
-        where there is no tile, one lies off the grid or upon another, or they disagree in band
-        name or unit.
+        where there is no tile, one lies off the grid or upon another, they disagree in the names,
+        units, type or nodata of their bands, or have no nodata.
     RasterError
         where a tile cannot be read or the map not be written; no map is then left half written.
     """
@@ -88,20 +113,21 @@ def write_mosaic(
         software=version("alm90"),
         transform=list(grid.transform)[:6],
         shape=list(grid.shape.yx),
+        colours=None if colours is None else sorted((code, *c) for code, c in colours.items()),
     )
     if journal.is_done(STEP, file.name, made_from):
         return MosaicReport(file, skipped=True, holes=holes)
-    band_name, unit = _common_band([tiles[name] for name in names])
+    bands = _common_bands([tiles[name] for name in names])
     all_tags = {**tags, "TIFFTAG_SOFTWARE": f"alm90 {version('alm90')}"}
     places = _places([tiles[name] for name in names], grid)
     file.parent.mkdir(parents=True, exist_ok=True)
     scratch = file.with_name(file.name + ".scratch.part")
     part = file.with_name(file.name + ".part")
     try:
-        _join(scratch, places, grid, band_name, unit, all_tags, progress)
-        _to_cog(scratch, part, progress)
+        _join(scratch, places, grid, bands, all_tags, colours, progress)
+        _to_cog(scratch, part, bands, progress)
         scratch.unlink()
-        _require_equal(part, places, progress)
+        _require_equal(part, places, bands, progress)
         put_in_place(part, file)
     except (RasterioError, CPLE_BaseError, OSError) as error:
         raise RasterError(f"{file} cannot be written: {error.__cause__ or error}") from error
@@ -112,14 +138,57 @@ def write_mosaic(
     return MosaicReport(file, skipped=False, holes=holes)
 
 
-def _common_band(files: Sequence[Path]) -> tuple[str, str]:
-    """Return the band name and unit that all tiles have."""
-    first: tuple[str, str] | None = None
+def write_beside(
+    map_file: Path,
+    folders: TileFolders,
+    names: Sequence[str],
+    tags: Mapping[str, str],
+    journal: Journal,
+    progress: Progress,
+    geobox: GeoBox | None = None,
+) -> list[MosaicReport]:
+    """Join the tiles of the companion and of the flags, where there are any.
+
+    What lies beside the map from an earlier run goes where it is no longer wanted: it would pass
+    for this map's.
+
+    Parameters
+    ----------
+    map_file : the map; the others are named after it
+    names : of the tiles that the map was made of
+    tags, geobox : as for the map
+    """
+    beside: list[tuple[Path | None, str, dict[str, str], dict[int, Colour] | None]] = [
+        (folders.companion, "companion", {}, None),
+        (folders.flags, "flags", flag_tags(), flag_colours()),
+    ]
+    reports = []
+    for folder, name, more, colours in beside:
+        file = map_file.with_name(f"{map_file.stem}_{name}.tif")
+        if folder is None:
+            file.unlink(missing_ok=True)
+            continue
+        tiles = {tile: folder / f"{tile}.tif" for tile in names}
+        reports.append(
+            write_mosaic(tiles, file, {**tags, **more}, journal, progress, geobox, colours=colours)
+        )
+    return reports
+
+
+def _common_bands(files: Sequence[Path]) -> _Bands:
+    """Return what the bands of all tiles are."""
+    first: _Bands | None = None
     for path in files:
         info = read_info(path)
-        if info.count != 1:
-            raise TileError(f"{path} has {info.count} bands; a map tile has one")
-        found = info.band_names[0] or "", info.units[0] or ""
+        nodata = set(info.nodata)
+        if len(set(info.dtypes)) > 1 or len(nodata) > 1 or None in nodata:
+            raise TileError(f"{path}: all bands of a map tile have one type and one nodata value")
+        found = _Bands(
+            names=tuple(name or "" for name in info.band_names),
+            units=tuple(unit or "" for unit in info.units),
+            dtype=info.dtypes[0],
+            nodata=float(info.nodata[0] or 0),
+        )
         if first is None:
             first = found
         elif found != first:
@@ -152,12 +221,13 @@ def _places(files: Sequence[Path], grid: GeoBox) -> list[tuple[Path, Window]]:
     ]
 
 
-def _map_values(path: Path) -> np.ndarray:
-    """Return a tile's band as the map holds it: float32, -9999 where missing."""
+def _map_values(path: Path, bands: _Bands) -> np.ndarray:
+    """Return a tile's bands as the map holds them, (bands, rows, cols), its nodata for NaN too."""
     with open_raster(path) as dataset:
-        values = dataset.read(1, masked=True).astype(np.float32)
-    filled: np.ndarray = np.ma.filled(values, NODATA)
-    filled[np.isnan(filled)] = NODATA
+        values = dataset.read(masked=True)
+    filled: np.ndarray = np.ma.filled(values, bands.nodata)
+    if not bands.are_codes:
+        filled[np.isnan(filled)] = bands.nodata
     return filled
 
 
@@ -165,43 +235,50 @@ def _join(
     scratch: Path,
     places: Sequence[tuple[Path, Window]],
     grid: GeoBox,
-    band_name: str,
-    unit: str,
+    bands: _Bands,
     tags: Mapping[str, str],
+    colours: Mapping[int, Colour] | None,
     progress: Progress,
 ) -> None:
     """Write the tiles into one sparse GeoTIFF, which takes no room where there is no tile."""
     height, width = grid.shape.yx
     profile: dict[str, Any] = dict(
         SCRATCH_OPTIONS,
-        count=1,
+        count=len(bands.names),
         height=height,
         width=width,
-        dtype="float32",
-        nodata=NODATA,
+        dtype=bands.dtype,
+        nodata=bands.nodata,
         crs=str(grid.crs),
         transform=grid.transform,
     )
+    if bands.are_codes:
+        profile["predictor"] = INTEGER_PREDICTOR
     with (
         rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB),
         progress.task("joining tiles", len(places)) as task,
         rasterio.open(scratch, "w", **profile) as dataset,
     ):
-        dataset.descriptions = (band_name,)
-        dataset.units = (unit,)
+        dataset.descriptions = bands.names
+        dataset.units = bands.units
         dataset.update_tags(**tags)
+        if colours is not None:
+            dataset.write_colormap(1, dict(colours))
         for path, window in places:
-            dataset.write(_map_values(path), 1, window=window)
+            dataset.write(_map_values(path, bands), window=window)
             task.advance()
 
 
-def _to_cog(scratch: Path, part: Path, progress: Progress) -> None:
+def _to_cog(scratch: Path, part: Path, bands: _Bands, progress: Progress) -> None:
+    options = FLAG_OPTIONS if bands.are_codes else MAP_OPTIONS
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), progress.task("overviews", 1) as task:
-        rasterio.shutil.copy(scratch, part, **MAP_OPTIONS)
+        rasterio.shutil.copy(scratch, part, **options)
         task.advance()
 
 
-def _require_equal(part: Path, places: Sequence[tuple[Path, Window]], progress: Progress) -> None:
+def _require_equal(
+    part: Path, places: Sequence[tuple[Path, Window]], bands: _Bands, progress: Progress
+) -> None:
     """Read the map back and hold it against its tiles, bit for bit.
 
     GDAL writes the last blocks while it closes a file, where a full disk goes unnoticed.
@@ -211,7 +288,7 @@ def _require_equal(part: Path, places: Sequence[tuple[Path, Window]], progress: 
         open_raster(part) as dataset,
     ):
         for path, window in places:
-            if not np.array_equal(dataset.read(1, window=window), _map_values(path)):
+            if not np.array_equal(dataset.read(window=window), _map_values(path, bands)):
                 raise RasterError(
                     f"the map differs from {path.name} where it was just written from it: "
                     "is the disk full or failing?"

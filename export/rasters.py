@@ -41,7 +41,7 @@ TILE_OPTIONS: Mapping[str, Any] = {
     "zstd_level": 3,
     "bigtiff": "if_safer",
 }
-_FLOAT_PREDICTOR, _INTEGER_PREDICTOR = 3, 2
+FLOAT_PREDICTOR, INTEGER_PREDICTOR = 3, 2
 
 # The map is read by others: DEFLATE is in every build of GDAL, QGIS, R and ArcGIS, ZSTD is not.
 MAP_OPTIONS: Mapping[str, Any] = {
@@ -58,6 +58,14 @@ MAP_OPTIONS: Mapping[str, Any] = {
     "bigtiff": "if_safer",
 }
 
+# Codes of categories have no mean: an overview shows the commonest one.
+FLAG_OPTIONS: Mapping[str, Any] = {
+    **MAP_OPTIONS,
+    "predictor": "standard",
+    "overview_predictor": "standard",
+    "overview_resampling": "mode",
+}
+
 # What the map is made from: read once, at the place of the map, blocks that are empty left out.
 SCRATCH_OPTIONS: Mapping[str, Any] = {
     "driver": "GTiff",
@@ -66,7 +74,7 @@ SCRATCH_OPTIONS: Mapping[str, Any] = {
     "blockysize": 512,
     "compress": "zstd",
     "zstd_level": 1,
-    "predictor": _FLOAT_PREDICTOR,
+    "predictor": FLOAT_PREDICTOR,
     "sparse_ok": True,
     "bigtiff": "if_safer",
 }
@@ -213,7 +221,7 @@ def write_geotiff(
         raise RasterError(f"{path}: {count} bands need as many names, units and kinds")
     options = dict(
         TILE_OPTIONS,
-        predictor=_FLOAT_PREDICTOR if array.dtype.kind == "f" else _INTEGER_PREDICTOR,
+        predictor=FLOAT_PREDICTOR if array.dtype.kind == "f" else INTEGER_PREDICTOR,
         count=count,
         height=height,
         width=width,

@@ -101,6 +101,11 @@ class Predictor:
         """The features that a prediction needs, by name, unit and missing rule."""
         return self.encoding.features
 
+    @property
+    def has_distribution(self) -> bool:
+        """Whether a prediction has the second product too."""
+        return self.rule.distribution is not None
+
     @classmethod
     def load(cls, folder: Path) -> "Predictor":
         """Read a bundle, and check all of it before anything is predicted.

@@ -3,7 +3,8 @@
 from export.covariates.region import region_tiles
 from export.covariates.tiles import tile_files
 from export.fingerprints import fingerprint
-from export.mosaic import write_mosaic
+from export.map_tile import TileFolders
+from export.mosaic import write_beside, write_mosaic
 from export.steps.context import Context
 from export.study.grid import study_region
 from local_ml.predictor import Predictor
@@ -28,14 +29,27 @@ def mosaic_step(context: Context) -> None:
         tags["TIFFTAG_COPYRIGHT"] = settings.licence
     if settings.period:
         tags["period"] = f"{settings.period[0]}/{settings.period[1]}"
+    tiles = {path.stem: path for path in tile_files(folder)}
     report = write_mosaic(
-        {path.stem: path for path in tile_files(folder)},
+        tiles,
         study.map_file,
         tags,
         context.journal,
         context.progress,
         region.geobox,
         [tile.name for tile in region_tiles(region, settings.grid.tile_px)],
+    )
+    folders = TileFolders.of(study.map_folder, settings.map.companion)
+    for needed in folders.all:
+        context.require(needed, "predict")
+    beside = write_beside(
+        study.map_file,
+        folders,
+        list(tiles),
+        tags,
+        context.journal,
+        context.progress,
+        region.geobox,
     )
     named = {hole.split(":")[0].split()[-1] for hole in context.holes}
     context.holes.extend(
@@ -45,6 +59,7 @@ def mosaic_step(context: Context) -> None:
     context.tell(
         "mosaic",
         "unchanged, nothing to do"
-        if report.skipped
-        else f"{study.map_file.name}: {height:,} × {width:,} pixels",
+        if all(one.skipped for one in (report, *beside))
+        else f"{', '.join(one.file.name for one in (report, *beside))}: "
+        f"{height:,} × {width:,} pixels",
     )

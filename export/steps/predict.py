@@ -6,7 +6,8 @@ from pathlib import Path
 
 from export.covariates.tiles import tile_files
 from export.journal import Journal
-from export.mosaic import write_mosaic
+from export.map_tile import TileFolders
+from export.mosaic import write_beside, write_mosaic
 from export.predict import PredictReport, predict_tiles
 from export.progress import Progress
 from export.steps.context import Context
@@ -20,18 +21,21 @@ def predict_step(context: Context) -> None:
     context.require(study.model_folder / "manifest.json", "train")
     folder = context.require(study.covariates_folder / "tiles", "export")
     predictor = Predictor.load(study.model_folder)
-    out = study.map_folder / "tiles"
+    settings = study.settings.map
+    folders = TileFolders.of(study.map_folder, settings.companion)
     report = predict_tiles(
         tile_files(folder),
         predictor,
-        out,
+        folders,
         context.journal,
         context.progress,
-        study.settings.map.workers,
+        settings.workers,
     )
-    for path in out.glob("*.tif"):
-        if path.stem not in report.files:
-            path.unlink()
+    current = {path for name in report.files for path in folders.files(name)}
+    for subfolder in TileFolders.of(study.map_folder, companion=True).all:
+        for path in subfolder.glob("*.tif"):
+            if path not in current:
+                path.unlink()
     counts = {"schema_version": 1, **asdict(report.counts)}
     write_whole(study.map_folder / "counts.json", json_bytes(counts))
     context.holes.extend(f"map tile {name}: {why}" for name, why in report.failed.items())
@@ -47,7 +51,8 @@ def predict_folder(
     journal = Journal(out / "journal.sqlite")
     try:
         files = tile_files(covariates)
-        report = predict_tiles(files, predictor, out / "tiles", journal, progress)
+        folders = TileFolders.of(out, companion=True)
+        report = predict_tiles(files, predictor, folders, journal, progress)
         holes = [f"map tile {name}: {why}" for name, why in report.failed.items()]
         say(_told(report))
         for hole in holes:
@@ -57,6 +62,8 @@ def predict_folder(
             tags = {"model_fingerprint": predictor.fingerprint}
             write_mosaic(report.files, file, tags, journal, progress)
             say(f"map: {file}")
+            for beside in write_beside(file, folders, list(report.files), tags, journal, progress):
+                say(f"     {beside.file}")
         return holes
     finally:
         journal.close()
@@ -69,6 +76,8 @@ def _told(report: PredictReport) -> str:
         f"{len(report.files)} tiles ({len(report.written)} predicted, {len(report.skipped)} kept): "
         f"{counts.predicted:,} pixels; {counts.missing:,} without data; {share:.2%} clipped"
     )
+    outside = counts.outside_area / max(counts.predicted, 1)
+    text += f"; {outside:.1%} outside the area of applicability"
     if counts.unseen_levels:
         text += f"; {counts.unseen_levels:,} of a category that no site has"
     return text

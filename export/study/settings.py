@@ -84,6 +84,10 @@ class MapSettings(Settings):
     workers: int = Field(
         0, ge=0, description="threads that share the tiles; 0: one a core. The map is the same"
     )
+    companion: bool = Field(
+        True,
+        description="true: beside the map a file with the interval, the dissimilarity index and the local point density, and one with flags",
+    )
     reference: str | None = Field(
         None, description="a raster of the same property (a truth or another map) to compare with"
     )

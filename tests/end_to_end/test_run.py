@@ -30,6 +30,8 @@ RESULTS = (
     "model/selection.json",
     "model/importance.csv",
     "map/vwc.tif",
+    "map/vwc_companion.tif",
+    "map/vwc_flags.tif",
     "map/comparison.json",
     "report.html",
 )
@@ -75,6 +77,51 @@ def test_the_map_holds_what_the_bundle_predicts_from_the_tiles(finished: Path) -
         np.testing.assert_array_equal(np.where(np.isnan(predicted), -9999.0, predicted), part)
         checked += predicted.size
     assert checked == 160 * 160
+
+
+def test_beside_the_map_lie_its_interval_and_its_flags(finished: Path) -> None:
+    with rasterio.open(finished / "map" / "vwc.tif") as dataset:
+        value, grid = dataset.read(1, masked=True), dataset.transform
+    with rasterio.open(finished / "map" / "vwc_companion.tif") as dataset:
+        assert dataset.transform == grid
+        bands = dict(zip(dataset.descriptions, dataset.read(masked=True), strict=True))
+    with rasterio.open(finished / "map" / "vwc_flags.tif") as dataset:
+        flags = dataset.read(1)
+    manifest = json.loads((finished / "model" / "manifest.json").read_text())
+    predicted = ~np.ma.getmaskarray(value)
+    for name, band in bands.items():
+        np.testing.assert_array_equal(~np.ma.getmaskarray(band), predicted, err_msg=name)
+    assert (bands["lower"] <= value).all()
+    assert (value <= bands["upper"]).all()
+    threshold = np.float32(manifest["applicability"]["threshold"])
+    outside = predicted & (bands["dissimilarity_index"].filled(0) > threshold)
+    np.testing.assert_array_equal((flags & 1) > 0, outside | (flags == 255))
+    np.testing.assert_array_equal(bands["local_point_density"].filled(9) == 0, outside)
+    counts = json.loads((finished / "map" / "counts.json").read_text())
+    assert counts["outside_area"] == outside.sum()
+    # A truth without noise is held more often than a new measurement would be.
+    with rasterio.open(next(finished.rglob("truth.tif"))) as dataset:
+        truth = dataset.read(1)
+    inside = (bands["lower"] <= truth) & (truth <= bands["upper"])
+    assert 0.75 < inside[predicted].mean() <= 1
+
+
+def test_the_scores_of_intervals_name_the_design_that_they_hold_under(finished: Path) -> None:
+    document = json.loads((finished / "model" / "validation.json").read_text())
+    intervals = document["intervals"]
+    assert intervals["promised_under"] == "grouped"
+    ninety = intervals["designs"]["grouped"]["levels"][3]
+    assert ninety["level"] == 0.9
+    assert 0.7 < ninety["picp"] <= 1
+    assert document["applicability"]["design"] == "grouped"
+
+
+def test_a_companion_may_be_left_out(alm90: Alm90, study: Path) -> None:
+    path = study / "study.toml"
+    path.write_text(path.read_text().replace("# companion = true", "companion = false"))
+    assert alm90("run", study).exit_code == 0
+    assert [file.name for file in (study / "map").glob("*.tif")] == ["vwc.tif"]
+    assert not list((study / "map").glob("*_tiles/*.tif"))
 
 
 def test_every_good_site_is_used_and_every_blemish_has_its_reason(finished: Path) -> None:

@@ -10,8 +10,10 @@ from affine import Affine
 from rio_cogeo import cog_validate
 
 from export.errors import RasterError, TileError
+from export.flags import flag_colours
 from export.journal import Journal
-from export.mosaic import write_mosaic
+from export.map_tile import TileFolders
+from export.mosaic import write_beside, write_mosaic
 from export.progress import silent
 from export.rasters import write_geotiff
 from gee.grid import geobox_of_region, tiles_of
@@ -204,10 +206,10 @@ def test_a_map_that_differs_from_its_tiles_is_not_given_its_name(mosaic, tiles, 
 
     whole = export.mosaic._to_cog
 
-    def lose_a_block(scratch, part, progress):
+    def lose_a_block(scratch, part, *rest):
         with rasterio.open(scratch, "r+") as dataset:
             dataset.write(np.full((1, 5, 5), -9999, np.float32), window=((600, 605), (600, 605)))
-        whole(scratch, part, progress)
+        whole(scratch, part, *rest)
 
     monkeypatch.setattr(export.mosaic, "_to_cog", lose_a_block)
     with pytest.raises(RasterError, match="differs from tile_r0001_c0001"):
@@ -224,3 +226,90 @@ def test_south_up_tiles_are_refused(mosaic, raster):
     )
     with pytest.raises(TileError, match=r"up\.tif does not lie on"):
         mosaic({"a": right, "b": flipped})
+
+
+# ---- companion and flags
+
+
+@pytest.fixture
+def beside(tmp_path, tiles, big, journal):
+    """Companion and flags of the tiles: known bands, codes in stripes."""
+    folders = TileFolders.of(tmp_path, companion=True)
+    for tile in tiles_of(big, 512):
+        row, col, height, width = tile.window
+        rows, cols = np.mgrid[row : row + height, col : col + width].astype(np.float32)
+        write_geotiff(
+            folders.companion / f"{tile.name}.tif",
+            np.stack([rows, cols]),
+            tile.geobox,
+            -9999,
+            ["lower", "upper"],
+            ["m3 m-3", "m3 m-3"],
+            {},
+        )
+        flags = (cols % 8 // 3).astype(np.uint8)[None]
+        write_geotiff(
+            folders.flags / f"{tile.name}.tif", flags, tile.geobox, 255, ["flags"], ["1"], {}
+        )
+
+    def write(companion=True, names=tuple(tiles)):
+        chosen = TileFolders.of(tmp_path, companion)
+        file = tmp_path / "map" / "vwc.tif"
+        return write_beside(file, chosen, names, TAGS, journal, silent(), big)
+
+    return write
+
+
+def test_the_companion_is_a_cog_of_all_bands_in_their_places(beside):
+    companion, _ = beside()
+    assert companion.file.name == "vwc_companion.tif"
+    assert cog_validate(companion.file, strict=True) == (True, [], [])
+    with rasterio.open(companion.file) as dataset:
+        rows, cols = dataset.read()
+        assert dataset.descriptions == ("lower", "upper")
+        assert dataset.units == ("m3 m-3", "m3 m-3")
+        assert set(dataset.nodatavals) == {-9999}
+        assert dataset.tags()["model"] == "f1"
+    np.testing.assert_array_equal(rows[:, 0], np.arange(1100))
+    np.testing.assert_array_equal(cols[0], np.arange(1300))
+
+
+def test_flags_keep_codes_names_and_colours(beside):
+    """Codes averaged into others that mean something else."""
+    _, flags = beside()
+    assert flags.file.name == "vwc_flags.tif"
+    assert cog_validate(flags.file, strict=True) == (True, [], [])
+    with rasterio.open(flags.file) as dataset:
+        assert (dataset.dtypes, dataset.nodata) == (("uint8",), 255)
+        assert dataset.tags()["flag_masks"].split()[:2] == ["1", "2"]
+        colours = dataset.colormap(1)
+        found = dataset.read(1)
+    np.testing.assert_array_equal(found[0, :8], [0, 0, 0, 1, 1, 1, 2, 2])
+    assert {code: colours[code][:3] for code in (0, 1, 2)} == {
+        code: flag_colours()[code][:3] for code in (0, 1, 2)
+    }
+    with rasterio.open(flags.file, overview_level=1) as overview:
+        assert set(np.unique(overview.read(1))) <= {0, 1, 2}
+
+
+def test_companion_and_flags_are_the_same_bytes_and_skipped_like_the_map(beside, tmp_path):
+    first = [report.file.read_bytes() for report in beside()]
+    assert all(report.skipped for report in beside())
+    for path in (tmp_path / "map").iterdir():
+        path.unlink()
+    assert [report.file.read_bytes() for report in beside()] == first
+
+
+def test_a_companion_no_longer_wanted_goes(beside, tmp_path):
+    """The intervals of an earlier model beside the map of this one."""
+    beside()
+    assert beside(companion=False) == []
+    assert list((tmp_path / "map").iterdir()) == []
+
+
+def test_tiles_of_different_types_do_not_make_one_file(mosaic, tiles, big):
+    one = tiles_of(big, 512)[0]
+    codes = np.zeros((1, *one.shape), np.uint8)
+    write_geotiff(tiles[one.name], codes, one.geobox, 255, ["vwc"], ["m3 m-3"], {})
+    with pytest.raises(TileError, match="uint8"):
+        mosaic(tiles, geobox=big)

@@ -10,6 +10,7 @@ import rasterio
 from export.covariates.tiles import tile_files
 from export.errors import TileError
 from export.journal import Journal
+from export.map_tile import TileFolders
 from export.predict import predict_tiles
 from export.progress import silent
 from export.rasters import read_info, write_geotiff
@@ -20,6 +21,12 @@ from local_ml.features import Feature
 class Outcome:
     value: np.ndarray
     clipped: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    dissimilarity_index: np.ndarray
+    local_point_density: np.ndarray
+    outside_area: np.ndarray
+    distribution: np.ndarray | None
     unseen_levels: int
 
 
@@ -30,6 +37,7 @@ class KnownModel:
     fingerprint: str = "f1"
     target_name: str = "vwc"
     target_unit: str = "m3 m-3"
+    has_distribution: bool = False
     features: tuple[Feature, ...] = (
         Feature("ndvi", "1"),
         Feature("twi", "1"),
@@ -43,7 +51,18 @@ class KnownModel:
         unseen = ~missing & ~np.isin(soil, (1, 2))
         clipped = ~missing & ~unseen & (total > 50)
         value = np.where(missing | unseen, np.nan, np.minimum(total, 50)).astype(np.float32)
-        return Outcome(value, clipped, int(unseen.sum()))
+        near = np.floor(twi).astype(np.float32)
+        return Outcome(
+            value=value,
+            clipped=clipped,
+            lower=value - 1,
+            upper=value + 2,
+            dissimilarity_index=np.where(np.isnan(value), np.nan, twi),
+            local_point_density=np.where(np.isnan(value), np.nan, near),
+            outside_area=(near == 0) & np.isfinite(value),
+            distribution=3 * value if self.has_distribution else None,
+            unseen_levels=int(unseen.sum()),
+        )
 
 
 @pytest.fixture
@@ -78,9 +97,14 @@ def tile(tmp_path, grid):
 def run(tmp_path):
     journal = Journal(tmp_path / "journal.sqlite")
 
-    def predict(paths, model=None, workers=1, **options):
+    def predict(paths, model=None, workers=1, companion=False, **options):
+        folders = TileFolders(
+            tmp_path / "map",
+            tmp_path / "companion" if companion else None,
+            tmp_path / "flags" if companion else None,
+        )
         return predict_tiles(
-            paths, model or KnownModel(), tmp_path / "map", journal, silent(), workers, **options
+            paths, model or KnownModel(), folders, journal, silent(), workers, **options
         )
 
     yield predict
@@ -105,7 +129,9 @@ def test_a_map_tile_holds_what_the_model_says(tile, run, bands, grid):
     assert (info.nodata, info.dtypes) == ((-9999.0,), ("float32",))
     assert (info.band_names, info.units) == (("vwc",), ("m3 m-3",))
     assert info.tags["model"] == "f1"
-    assert report.counts.astuple() == (2880, 2816, 10, 60, 4)
+    outside = int(expected.outside_area.sum())
+    assert report.counts.astuple() == (2880, 2816, 10, 60, 4, outside)
+    assert outside > 0
 
 
 def test_the_order_of_the_bands_has_no_influence_nor_has_an_extra_one(tile, run, bands):
@@ -193,3 +219,87 @@ def test_the_first_tile_may_be_the_broken_one(tile, run, bands):
 def test_a_folder_without_tiles_is_said_to_be_so(tmp_path):
     with pytest.raises(TileError, match="holds no GeoTIFF tiles"):
         tile_files(tmp_path)
+
+
+# ---- beside the map
+
+
+def beside(tmp_path, name="tile_r0000_c0000"):
+    with rasterio.open(tmp_path / "companion" / f"{name}.tif") as dataset:
+        companion = dict(zip(dataset.descriptions, dataset.read(masked=True), strict=True))
+    with rasterio.open(tmp_path / "flags" / f"{name}.tif") as dataset:
+        return companion, dataset.read(1)
+
+
+def test_the_companion_holds_what_the_model_says(tile, run, bands, tmp_path):
+    run([tile(bands)], companion=True)
+    companion, _ = beside(tmp_path)
+    expected = KnownModel().predict(bands)
+    names = ["lower", "upper", "dissimilarity_index", "local_point_density"]
+    assert list(companion) == names
+    for name in names:
+        wanted = getattr(expected, name)
+        np.testing.assert_array_equal(np.ma.getmaskarray(companion[name]), np.isnan(wanted))
+        np.testing.assert_array_equal(companion[name].compressed(), wanted[~np.isnan(wanted)])
+    info = read_info(tmp_path / "companion" / "tile_r0000_c0000.tif")
+    assert info.units == ("m3 m-3", "m3 m-3", "1", "1")
+    assert (set(info.dtypes), set(info.nodata)) == ({"float32"}, {-9999.0})
+    assert info.tags["model"] == "f1"
+
+
+def test_the_second_product_is_there_where_the_model_has_it(tile, run, bands, tmp_path):
+    run([tile(bands)], KnownModel(has_distribution=True), companion=True)
+    companion, _ = beside(tmp_path)
+    expected = KnownModel().predict(bands).value * 3
+    assert list(companion)[4:] == ["distribution"]
+    np.testing.assert_array_equal(companion["distribution"].filled(np.nan), expected)
+
+
+def test_flags_say_why_a_pixel_is_what_it_is(tile, run, bands, tmp_path):
+    """Pixels of the region without a prediction that pass for pixels outside it."""
+    region = np.ones((48, 60), np.float32)
+    region[:, :3] = 0
+    run([tile({"region": region, **bands})], companion=True)
+    _, flags = beside(tmp_path)
+    expected = KnownModel().predict(bands)
+    inside = region == 1
+    assert (flags[~inside] == 16).all()
+    missing = np.isnan(expected.value)
+    assert (flags[inside & missing] == 32).all()
+    rest = inside & ~missing
+    codes = 1 * expected.outside_area + 2 * expected.clipped
+    np.testing.assert_array_equal(flags[rest], codes[rest])
+    assert set(np.unique(flags)) == {0, 1, 2, 16, 32}
+    tags = read_info(tmp_path / "flags" / "tile_r0000_c0000.tif").tags
+    names = dict(zip(tags["flag_masks"].split(), tags["flag_meanings"].split(), strict=True))
+    assert names["1"] == "outside_area_of_applicability"
+    assert names["16"] == "outside_region"
+
+
+def test_two_reasons_share_a_pixel(tile, run, bands, tmp_path):
+    bands["ndvi"][9], bands["twi"][9] = 60, 0.5  # clipped, and unlike any site
+    run([tile(bands)], companion=True)
+    _, flags = beside(tmp_path)
+    assert (flags[9] == 3).all()
+
+
+def test_a_tile_outside_the_region_is_flagged_so(tile, run, bands, tmp_path):
+    run([tile({"region": np.zeros((48, 60), np.float32), **bands})], companion=True)
+    companion, flags = beside(tmp_path)
+    assert (flags == 16).all()
+    assert all(np.ma.getmaskarray(band).all() for band in companion.values())
+
+
+def test_a_companion_that_was_altered_or_not_yet_wanted_is_made(tile, run, bands, tmp_path):
+    """A map and a companion of two models."""
+    paths = [tile(bands, f"t{k}") for k in range(2)]
+    run(paths)
+    assert run(paths, companion=True).written == ("t0", "t1")
+    assert run(paths, companion=True).written == ()
+    before = (tmp_path / "flags" / "t1.tif").read_bytes()
+    (tmp_path / "flags" / "t1.tif").write_bytes(before[:-5])
+    assert run(paths, companion=True).written == ("t1",)
+    assert (tmp_path / "flags" / "t1.tif").read_bytes() == before
+    paths[0].write_bytes(b"no raster")
+    assert list(run(paths, companion=True).failed) == ["t0"]
+    assert list(tmp_path.glob("*/t0.tif")) == [paths[0]]
