@@ -159,7 +159,8 @@ def importance_frame(fitted: FittedPipeline) -> pd.DataFrame:
     """Return mean |SHAP| of the calibrated prediction on held-out rows, the largest first.
 
     SHAP values of a weighted sum are the weighted sum of SHAP values, so these are the
-    attributions of the fused prediction itself, times the calibration's slope.
+    attributions of the fused prediction itself, times the calibration's slope (1 where a curve
+    takes the place of the line: it has no one slope).
     """
     shap = fitted.out_of_fold.shap
     if shap is None:
