@@ -50,7 +50,8 @@ def merge_within_pixels(
     """Average the sites of each pixel; different methods only where `merge_methods` says so.
 
     Sites to train on and sites kept for the test are never merged. Of the other columns, positions,
-    depths, thaw depth, year and elevation are averaged; the name is that of the first row.
+    depths, thaw depth, year and elevation are averaged; the name is that of the first row, with
+    method or split behind it where sites of one name stay apart.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def merge_within_pixels(
     """
     key = ["row", "col", "split"] if merge_methods else ["row", "col", "split", "method"]
     kept: list[dict[Any, Any]] = []
-    merged: list[dict[str, Any]] = []
+    merged_into: list[tuple[int, Any, Any]] = []  # position in `kept`, line of the file, own name
     pixels = 0
     for _, block in sites.groupby(key, sort=False):
         site: dict[Any, Any] = block.iloc[0].to_dict()
@@ -76,14 +77,18 @@ def merge_within_pixels(
             methods = sorted(set(block["method"]))
             site["method"] = methods[0] if len(methods) == 1 else "other"
             site["file_rows"] = tuple(sorted(r for rows in block["file_rows"] for r in rows))
-            merged += [
-                {"row": row, "site_id": name, "into": site["site_id"]}
+            merged_into += [
+                (len(kept), row, name)
                 for name, rows in zip(block["site_id"], block["file_rows"], strict=True)
                 for row in rows
             ]
         kept.append(site)
-    out = pd.DataFrame(kept, columns=list(sites.columns))
-    notes = []
+    out, notes = _tell_apart(pd.DataFrame(kept, columns=list(sites.columns)))
+    names = out["site_id"].to_list()
+    merged = [
+        {"row": row, "site_id": name, "into": names[position]}
+        for position, row, name in merged_into
+    ]
     if merged:
         rows = [line["row"] for line in merged]
         notes.append(
@@ -92,6 +97,33 @@ def merge_within_pixels(
             f"({line_numbers(rows)})"
         )
     return out, pd.DataFrame(merged, columns=["row", "site_id", "into"]), _shared(out), notes
+
+
+def _tell_apart(sites: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Name sites apart that bear one name in one pixel: by their method, then by their split."""
+    names = sites["site_id"].to_list()
+    taken = set(names)
+    renamed = []
+    shared = sites[sites.duplicated("site_id", keep=False)]
+    for name, block in shared.groupby("site_id", sort=False):
+        differing = [column for column in ("method", "split") if block[column].nunique() > 1]
+        given = []
+        for position, site in zip(block.index, block.to_dict("records"), strict=True):
+            unique = "_".join([str(name), *(site[column] for column in differing)])
+            while unique in taken:  # another site bears that very name
+                unique += "_"
+            taken.add(unique)
+            names[position] = unique
+            given.append(f"'{unique}'")
+        renamed.append(", ".join(given))
+    if not renamed:
+        return sites, []
+    listed = "; ".join(renamed[:5]) + (
+        "" if len(renamed) <= 5 else f"; and {len(renamed) - 5} more"
+    )
+    return sites.assign(site_id=pd.Series(names, index=sites.index, dtype="str")), [
+        f"sites of one name in one pixel that stay apart are named by method or split: {listed}"
+    ]
 
 
 def _shared(sites: pd.DataFrame) -> list[str]:

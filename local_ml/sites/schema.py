@@ -62,7 +62,7 @@ def sites_schema() -> Any:
     text = pa.Column(str)
     return pa.DataFrameSchema(
         {
-            "site_id": pa.Column(str, pa.Check.str_length(min_value=1)),
+            "site_id": pa.Column(str, pa.Check.str_length(min_value=1), unique=True),
             "longitude": pa.Column(float, pa.Check.in_range(-180, 180)),
             "latitude": pa.Column(float, pa.Check.in_range(-90, 90)),
             "row": pa.Column("int64", pa.Check.ge(0)),

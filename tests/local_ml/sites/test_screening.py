@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from local_ml.settings import TargetSettings
 from local_ml.sites import SiteTableSettings, flag_elevation, screen
 from local_ml.sites.coordinates import warn_of_minutes
 from local_ml.sites.duplicates import combine
+from local_ml.sites.schema import sites_schema
 
 HEAD = "site_id,longitude,latitude,vwc\n"
 GOOD = "g1,93.4001,35.4001,0.20\ng2,93.5001,35.5001,0.30\n"
@@ -176,6 +178,34 @@ def test_methods_stay_apart_but_share_a_group(screened) -> None:
     assert any("different methods" in warning for warning in result.warnings)
     merged = screened(text, screening={"minimum_sites": 2, "merge_methods": True}, **options)
     assert merged.sites["method"].to_list() == ["other", "ring"]
+
+
+def test_one_name_in_one_pixel_is_told_apart_by_method_then_split(screened) -> None:
+    """Fault: a pit and a radar point of one name pass screening and stop the training."""
+    text = (
+        PIXEL
+        + "a,93.10012,35.10051,0.20,,ring,train\n"
+        + "a,93.10012,35.10051,0.30,,gpr,train\n"
+        + "a,93.10012,35.10051,0.32,,gpr,train\n"
+        + "a_ring,93.90011,35.90051,0.30,,ring,train\n"
+        + "t,93.30012,35.30051,0.20,,ring,train\n"
+        + "t,93.30012,35.30051,0.30,,ring,test\n"
+        + "u,93.50012,35.50051,0.20,,ring,train\n"
+        + "u,93.50012,35.50051,0.30,,gpr,test\n"
+    )
+    result = screened(text)
+    assert result.sites["site_id"].to_list() == [
+        "a_ring_", "a_gpr", "a_ring", "t_train", "t_test", "u_ring_train", "u_gpr_test",
+    ]  # fmt: skip
+    assert result.merged.to_numpy().tolist() == [[3, "a", "a_gpr"], [4, "a", "a_gpr"]]
+    (note,) = (note for note in result.notes if "named by method or split" in note)
+    assert "'a_gpr'" in note
+
+
+def test_the_schema_of_the_sites_refuses_a_name_twice(screened) -> None:
+    sites = screened(HEAD + GOOD).sites
+    with pytest.raises(pa.errors.SchemaError, match="duplicate"):
+        sites_schema().validate(sites.assign(site_id="same"))
 
 
 def test_train_and_test_never_merge(screened) -> None:
