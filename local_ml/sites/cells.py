@@ -65,23 +65,37 @@ class Fault:
 
 
 class MissingCodes:
-    """The missing codes that a study declares, as numbers and as words."""
+    """The missing codes that a study declares, as numbers and as words.
 
-    def __init__(self, codes: Iterable[int | float | str]) -> None:
-        self._words = {"", *(str(code).strip().casefold() for code in codes)}
-        self._numbers = {n for code in codes if (n := parse_number(str(code))) is not None}
+    Parameters
+    ----------
+    codes : numbers, or words; a word may be a number in the file's own notation
+    decimal : the file's decimal mark
+    """
+
+    def __init__(
+        self, codes: Iterable[int | float | str], decimal: Literal[".", ","] = "."
+    ) -> None:
+        self._decimal = decimal
+        self._words = {""}
+        self._numbers = set()
+        for code in codes:
+            self._words.add(str(code).strip().casefold())
+            for mark in (".", decimal):
+                number = parse_number(str(code).strip(), mark)
+                if number is not None:
+                    self._numbers.add(number)
 
     def declared(self, text: str) -> bool:
         """Say whether `text` is empty or a declared code; -999.0 and -999 are the same one."""
         if text.casefold() in self._words:
             return True
-        return bool(self._numbers) and parse_number(text) in self._numbers
+        return bool(self._numbers) and parse_number(text, self._decimal) in self._numbers
 
-    @staticmethod
-    def looks_like_one(text: str) -> bool:
+    def looks_like_one(self, text: str) -> bool:
         """Say whether `text` is a word, or a negative number, in common use for a missing value."""
-        number = parse_number(text)
-        return text.casefold() in _TEXT_CODES or (number in NUMERIC_CODES and text[0] == "-")
+        number = parse_number(text, self._decimal)
+        return text.casefold() in _TEXT_CODES or (number in NUMERIC_CODES and text[0] in "-−")
 
 
 def parse_number(text: str, decimal: Literal[".", ","] = ".") -> float | None:

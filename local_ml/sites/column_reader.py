@@ -35,7 +35,7 @@ class ColumnReader:
         self.text, self.settings, self.target, self.file = text, settings, target, file
         self.schema = schema(target)
         self.position = locate_columns(settings, target, text.header, file)
-        self.codes = MissingCodes(settings.missing_codes)
+        self.codes = MissingCodes(settings.missing_codes, settings.decimal)
         self.faults: list[Fault] = []
         self.warnings: list[str] = []
         self.notes = list(text.notes)
@@ -73,7 +73,11 @@ class ColumnReader:
         if name in self.position:
             at = self.position[name]
             return [record[at] for record in self.records]
-        return [str(self.settings.constants.get(name, ""))] * len(self.records)
+        constant = self.settings.constants.get(name, "")
+        text = str(constant)
+        if isinstance(constant, float):  # in the file's notation, as all other cells
+            text = text.replace(".", self.settings.decimal)
+        return [text] * len(self.records)
 
     def fault(self, index: int, name: str, value: str, reason: str, detail: str) -> None:
         line = self.text.lines[index]

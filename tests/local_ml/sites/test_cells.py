@@ -45,6 +45,17 @@ def test_usual_codes_are_suspected_but_not_taken_for_declared(text: str) -> None
     assert not codes.declared(text)
 
 
+@pytest.mark.parametrize("code", [-999.9, "-999.9", "-999,9"])
+@pytest.mark.parametrize("text", ["-999,9", "-999,90", "−999,9", "-9,999e2"])
+def test_codes_are_known_by_the_decimal_mark_of_the_file(code: float | str, text: str) -> None:
+    """Fault: codes are read with a point in a file that writes commas."""
+    codes = MissingCodes([code], ",")
+    assert codes.declared(text)
+    assert codes.looks_like_one(text)
+    assert not codes.declared("-99,99")
+    assert codes.looks_like_one("-99,99")
+
+
 @pytest.mark.parametrize("text", ["0.25", "999", "-1.5", "Nagqu", "A-1"])
 def test_values_and_names_are_no_codes(text: str) -> None:
     assert not MissingCodes([]).looks_like_one(text)

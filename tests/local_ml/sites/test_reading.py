@@ -273,3 +273,17 @@ def test_gbk_table_with_carriage_returns_and_chinese_names(read) -> None:
     assert table.rows["site_id"].to_list() == ["五道梁", "风火山"]
     assert table.rows["target"].iloc[0] == pytest.approx(0.25)
     assert [(fault.row, fault.reason) for fault in table.faults] == [(3, "suspected missing code")]
+
+
+def test_codes_and_constants_under_a_decimal_comma(read) -> None:
+    """Fault: -999.9 is declared, the file writes -999,9; a constant 0.5 has a point."""
+    table = read(
+        "site_id;longitude;latitude;vwc\na;93,1;35,1;-999,9\nb;93,2;35,2;0,25\n",
+        decimal=",",
+        missing_codes=[-999.9],
+        constants={"depth_top_m": 0.5, "depth_bottom_m": 1},
+    )
+    assert table.faults == ()
+    assert table.rows["target"].isna().to_list() == [True, False]
+    assert table.rows["depth_top_m"].to_list() == [0.5, 0.5]
+    assert table.rows["depth_bottom_m"].to_list() == [1, 1]
