@@ -80,7 +80,9 @@ def _sample(
     if not looked_at[0].size:
         raise StudyError("the region holds no pixel: its mask and its edges do not meet")
     reports = _check(context, sources, looked_at)
-    sites = pd.read_csv(screened, dtype={"site_id": str, "group": str, "campaign": str})
+    # Only an empty cell is missing: a site may be called "NA".
+    words = {"site_id": str, "group": str, "campaign": str}
+    sites = pd.read_csv(screened, dtype=words, keep_default_na=False, na_values=[""])
     rows, cols = sites["row"].to_numpy(), sites["col"].to_numpy()
     values = sample_at(sources, region.geobox, tile_px, rows, cols, progress)
     features = _features(sources, values)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from export.steps.context import Context
+from export.steps.context import Context, logger
 from local_ml.files import json_bytes, write_whole
 
 
@@ -49,10 +49,13 @@ def _screen(context: Context) -> tuple[list[Path], str]:
         "notes": screened.notes,
     }
     write_whole(folder / "report.json", json_bytes(report))
+    for note in screened.notes:
+        logger.info("%-8s %s", "sites", note)
     summary = screened.summary
     reasons = "; ".join(f"{count} × {reason}" for reason, count in summary["reasons"].items())
     text = (
         f"{summary['rows']} rows → {summary['sites']} sites in {summary['groups']} groups; "
+        f"{summary['merged_rows']} rows averaged within pixels; "
         f"{summary['excluded']} rows left out" + (f" ({reasons})" if reasons else "")
     )
     return [*files, folder / "report.json"], text

@@ -1,0 +1,56 @@
+"""The field table through the command line: what was done to it is said, and names stay names."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from typer.testing import Result
+
+Alm90 = Callable[..., Result]
+
+
+def records(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_was_averaged_inverted_and_divided_is_said(
+    alm90: Alm90, fresh: Callable[..., Path]
+) -> None:
+    """Fault: the notes stand in report.json alone, and nobody hears of merged rows."""
+    folder = fresh()
+    done = alm90("sites", folder)
+    assert done.exit_code == 0, done.stderr
+    averaged = len(records(folder / "sites" / "merged.csv"))
+    assert averaged > 0
+    assert f"; {averaged} rows averaged within pixels; " in " ".join(done.stdout.split())
+    report = json.loads((folder / "sites" / "report.json").read_text(encoding="utf-8"))
+    log = (folder / "log.txt").read_text(encoding="utf-8")
+    assert any("were averaged" in note for note in report["notes"])
+    assert any("from the radar velocity" in note for note in report["notes"])
+    for note in report["notes"]:
+        assert note in log
+
+
+def test_a_site_called_na_keeps_its_name(
+    alm90: Alm90, fresh: Callable[..., Path], plateau_values: tuple[Path, dict[str, Any]]
+) -> None:
+    """Fault: pandas takes the name for a missing one, and the samples cannot be read."""
+    sites = plateau_values[1]["sites"]
+    columns = {name: column for name, column in sites["columns"].items() if name != "site_id"}
+    folder = fresh(
+        sites={**sites, "columns": columns, "key_columns": [sites["columns"]["site_id"]]},
+        covariates=plateau_values[1]["covariates"][:1],
+    )
+    table = folder / "sites.csv"
+    text = table.read_text(encoding="utf-8")
+    first = text.splitlines()[1].split(",")[0]
+    table.write_text(text.replace(f"\n{first},", "\nNA,"), encoding="utf-8")
+    assert alm90("sites", folder).exit_code == 0
+    done = alm90("sample", folder)
+    assert done.exit_code == 0, done.stderr
+    names = [record["site_id"] for record in records(folder / "samples.csv")]
+    assert names.count("NA") == 1
+    assert "" not in names
