@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
+from local_ml.designs import designs_of
 from local_ml.distance_report import distance_report
 from local_ml.distances import Points, inverse_intensity_weights, on_projection, on_sphere
 from local_ml.domain import DomainSample
@@ -154,40 +155,6 @@ def validate(
         distances=distance_report(table, train, domain, settings.validation, designs),
         notes=notes,
     )
-
-
-def designs_of(
-    settings: LearningSettings, domain: DomainSample | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the designs whose folds can be drawn, and a sentence on those that cannot.
-
-    Raises
-    ------
-    TrainingError
-        Without a domain no design is left.
-    """
-    designs: tuple[str, ...] = settings.validation.designs
-    if domain is not None:
-        return designs, ()
-    left = tuple(design for design in designs if design != "knndm")
-    without = [design for design in ("knndm",) if design in designs]
-    without += ["random_weighted"] if "random" in designs else []
-    if not without:
-        return left, ()
-    note = (
-        f"no score under {' and '.join(without)}: without points of the domain (domain.csv; "
-        "domain.pixels above 0) nobody can tell how far the map lies from the sites"
-    )
-    if not left:
-        raise TrainingError(f"{note}; name another design in validation.designs")
-    return left, (note,)
-
-
-def count_folds(settings: LearningSettings, domain: DomainSample | None) -> int:
-    """Return how many times validation fits the pipeline."""
-    designs, _ = designs_of(settings, domain)
-    rounds = [settings.validation.repeats if design == "random" else 1 for design in designs]
-    return settings.validation.folds * sum(rounds)
 
 
 def training_rows(table: SampleTable) -> np.ndarray:

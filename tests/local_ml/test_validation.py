@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from local_ml import ensemble, selection, validation
+from local_ml.designs import count_folds, designs_of
 from local_ml.distances import across_folds, on_sphere, to_nearest, wasserstein
 from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
@@ -232,7 +233,7 @@ def test_another_table_or_setting_is_another_fold():
     # Fault: a fold kept for other data or settings taken for this one's.
     def keys(table, settings):
         cache = Memory()
-        designs, _ = validation.designs_of(settings, None)
+        designs, _ = designs_of(settings, None)
         jobs = validation._jobs(table, np.arange(table.n), settings, designs, None)
         return {job.key for job in jobs} | set(cache.folds)
 
@@ -275,7 +276,7 @@ def test_four_designs_side_by_side_of_which_the_weighted_one_fits_nothing(monkey
     result = validate(table, SETTINGS, domain=domain)
     assert list(result.designs) == ["random", "random_weighted", "grouped", "knndm"]
     assert sorted(fitted) == ["grouped"] * 3 + ["knndm"] * 3 + ["random"] * 3
-    assert len(fitted) == validation.count_folds(SETTINGS, domain)
+    assert len(fitted) == count_folds(SETTINGS, domain)
     random, weighted = result.designs["random"], result.designs["random_weighted"]
     np.testing.assert_array_equal(random.predicted, weighted.predicted)
     document = json.loads(json.dumps(result.to_json(), allow_nan=False))
