@@ -18,6 +18,10 @@ COMMON_UNITS = (
     "km2", "m-1", "ppm", "mS m-1", "kPa",
 )  # fmt: skip
 
+# Similarity (difflib's ratio) from which a unit is named as the nearest: "dgC" and "degC" have
+# 0.86, while words that are no unit at all resemble some short one by 0.5 ("moisture", "hour").
+_ALIKE = 0.6
+
 # An exponent written behind the letters of a unit, as UDUNITS has it: m3 m-3.
 _BARE_EXPONENT = re.compile(r"(?<=[A-Za-z])(?=-?\d)")
 
@@ -26,12 +30,10 @@ _BARE_EXPONENT = re.compile(r"(?<=[A-Za-z])(?=-?\d)")
 def _registry() -> Any:
     import pint
 
-    registry = pint.UnitRegistry(
+    return pint.UnitRegistry(
         autoconvert_offset_to_baseunit=True,
         preprocessors=[lambda text: _BARE_EXPONENT.sub("**", text)],
     )
-    registry.define("ppm = 1e-6")
-    return registry
 
 
 def _parse(unit: str) -> Any:
@@ -41,7 +43,7 @@ def _parse(unit: str) -> Any:
     try:
         return _registry().parse_units(re.sub(r"\s+", " ", text))
     except Exception as error:  # pint raises its own tree, TokenError and TypeError alike
-        nearest = difflib.get_close_matches(text, COMMON_UNITS, n=1, cutoff=0.3)
+        nearest = difflib.get_close_matches(text, COMMON_UNITS, n=1, cutoff=_ALIKE)
         hint = f"; the nearest known one is '{nearest[0]}'" if nearest else ""
         raise UnitError(
             f"unit '{unit}' is not known{hint}. Write it like 'm3 m-3', 'degC' or '1'"
