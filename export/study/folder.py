@@ -90,14 +90,23 @@ def parse_study(text: str, source: str) -> StudySettings:
     Raises
     ------
     StudyError
-        with one line a fault.
+        with one line a fault; what `[sites]` says of columns and units is checked here, too.
     """
+    # the schema of the field table loads what `alm90 --help` has no need of
+    from local_ml.errors import LocalMLError
+    from local_ml.sites import check_settings
+
     try:
         values: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f"{source} is not valid TOML: {error}") from error
     try:
-        return StudySettings.model_validate(values)
+        settings = StudySettings.model_validate(values)
     except ValidationError as error:
         faults = describe_faults(error, StudySettings, text)
         raise StudyError("\n".join(f"{source}{fault}" for fault in faults)) from error
+    try:
+        check_settings(settings.sites, settings.target)
+    except LocalMLError as error:
+        raise StudyError(f"{source}: {error}") from error
+    return settings

@@ -78,11 +78,37 @@ def test_metres_given_as_degrees_are_refused() -> None:
     assert "set region.crs" in message
 
 
-@pytest.mark.parametrize("unit", ["volume", "m3 m−3", "dgC"])
+@pytest.mark.parametrize("unit", ["degres", "m3 m−3", "dgC"])
 def test_an_unknown_unit_of_the_target_is_refused_with_the_nearest(unit: str) -> None:
     message = fault_of(REGION + f"[target]\nunit = '{unit}'\n")
     assert "line 7: target.unit" in message
     assert f"unit '{unit}' is not known; the nearest known one is" in message
+
+
+@pytest.mark.parametrize(
+    ("section", "fault", "nearest"),
+    [
+        ("[sites.columns]\nvmc = 'a'\n", "[sites.columns] 'vmc' is not a column", "'vwc'"),
+        ("[sites.units]\ndepth_top = 'cm'\n", "[sites.units] 'depth_top' is not", "'depth_top_m'"),
+        ("[sites.units]\nvwc = 'kg'\n", "'vwc' in 'kg' cannot be converted to 'm3 m-3'", ""),
+        ("[sites.units]\nmethod = 'cm'\n", "[sites.units] 'method' has no unit", ""),
+        ("[sites.constants]\nmetod = 'gpr'\n", "[sites.constants] 'metod' is not", "'method'"),
+    ],
+)
+def test_a_key_of_the_field_table_that_is_not_in_its_schema_is_refused(
+    section: str, fault: str, nearest: str
+) -> None:
+    """Fault: it comes only when the field table is read, as a fault of the data."""
+    message = fault_of(REGION + section)
+    assert message.startswith("study.toml: [sites.")
+    assert fault in message
+    assert nearest in message
+
+
+def test_a_target_named_like_a_column_of_the_field_table_is_refused() -> None:
+    assert "study.toml: the target cannot be called 'year'" in fault_of(
+        REGION + "[target]\nname = 'year'\n"
+    )
 
 
 def test_a_covariate_named_twice_is_refused() -> None:
