@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_ml.errors import TrainingError
-from local_ml.features import Feature
 from local_ml.held_out import HeldOut
 from local_ml.interval_rule import IntervalRule, members_spread
 from local_ml.intervals import (
@@ -19,19 +18,8 @@ from local_ml.intervals import (
     fit_interval_rule,
     interval_report,
 )
-from local_ml.learners import lighten
-from local_ml.samples import SampleTable
-from local_ml.settings import (
-    EnsembleSettings,
-    FusionSettings,
-    IntervalSettings,
-    LearningSettings,
-    SelectionSettings,
-    TargetSettings,
-    ValidationSettings,
-)
+from local_ml.settings import IntervalSettings, TargetSettings
 from local_ml.target_transform import TargetTransform
-from local_ml.validation import validate
 
 NO_BOUNDS = TargetSettings(minimum=None, maximum=None)
 ONE_WIDTH = IntervalSettings(floor_quantile=1.0)
@@ -365,31 +353,3 @@ def test_the_test_sites_are_held_against_the_intervals_of_the_map():
     lower, upper = rule.bounds(test.transformed, test.spread)
     inside = (lower <= test.observed) & (test.observed <= upper)
     assert report["test"]["levels"][3]["picp"] == pytest.approx(inside.mean())
-
-
-@pytest.mark.slow
-def test_the_pipeline_covers_under_the_design_that_it_promises():
-    """Twelve worlds of 240 sites at 40 places: mean coverage within two points of nominal.
-
-    `python -m pytest tests/local_ml/test_intervals.py -m slow`
-    """
-    settings = LearningSettings(
-        target=NO_BOUNDS,
-        selection=SelectionSettings(enabled=False),
-        ensemble=lighten(EnsembleSettings(), 20),
-        fusion=FusionSettings(folds=4),
-        validation=ValidationSettings(folds=8, designs=("grouped",), workers=1),
-    )
-    found = []
-    for world in range(12):
-        random = np.random.default_rng(world)
-        place = np.repeat(np.arange(40), 6)
-        X = random.normal(size=(40, 4))[place] + 0.5 * random.normal(size=(240, 4))
-        noise = np.exp(0.5 * X[:, 1]) * random.normal(size=240)
-        y = X[:, 0] + np.sin(X[:, 2]) + 0.4 * noise + 0.3 * random.normal(size=40)[place]
-        table = SampleTable.in_memory(
-            [Feature(name, "1") for name in "abcd"], X, y, group=place.astype(str)
-        )
-        part = validate(table, settings).designs["grouped"]
-        found.append([entry["picp"] for entry in told(part, IntervalSettings())["levels"]])
-    np.testing.assert_allclose(np.mean(found, axis=0), LEVELS, atol=0.02)
