@@ -19,6 +19,7 @@ from local_ml.sites.column_reader import REPEATED_LINE, WRONG_FIELDS
 from local_ml.sites.columns import VELOCITY_COLUMNS
 from local_ml.sites.duplicates import merge_within_pixels
 from local_ml.sites.groups import group_sites
+from local_ml.sites.losses import warn_of_losses, warn_of_percent
 from local_ml.sites.profiles import integrate_profiles
 from local_ml.sites.reading import FieldTable
 from local_ml.sites.schema import sites_schema
@@ -129,7 +130,10 @@ def screen(
     )
     warnings, notes = warnings + more_warnings, notes + more_notes
     left_out = _excluded_table(rows, excluded)
-    _require_enough(table, sites, left_out, settings, target)
+    percent = warn_of_percent(rows, settings, target)
+    _require_enough(table, sites, left_out, settings, percent)
+    warnings += percent
+    warnings += warn_of_losses(rows, left_out, (TARGET_MISSING, coordinates.OUT_OF_REGION))
     sites, group_notes = _group(sites, settings)
     notes += group_notes
     summary = {
@@ -232,7 +236,7 @@ def _require_enough(
     sites: pd.DataFrame,
     left_out: pd.DataFrame,
     settings: SiteTableSettings,
-    target: TargetSettings,
+    hints: list[str],
 ) -> None:
     to_train = int((sites["split"] == "train").sum())
     least = settings.screening.minimum_sites
@@ -247,13 +251,7 @@ def _require_enough(
             f"  {len(block)} × {reason}: {line_numbers(block['row'])}; "
             f"first: {block['detail'].iloc[0]}"
         )
-    values = table.rows["target"].dropna()
-    high = target.maximum
-    if high is not None and 10 * high < 100 and len(values) and high < values.median() <= 100:
-        lines.append(
-            f"  the values of {target.name} look like percent: set units.{target.name} = '%' "
-            "in [sites]"
-        )
+    lines += [f"  {hint}" for hint in hints]
     raise SiteTableError("\n".join(lines))
 
 

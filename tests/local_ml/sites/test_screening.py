@@ -99,6 +99,64 @@ def test_percent_without_its_unit_is_guessed_in_the_error(screened) -> None:
         screened(HEAD + "a,93.1,35.1,20\nb,93.2,35.2,30\n")
 
 
+def test_percent_without_its_unit_is_warned_of_where_radar_rows_are_left(screened) -> None:
+    """Fault: every pit is out of bounds, and the run goes on without a word on radar alone."""
+    text = "site_id,longitude,latitude,vwc,velocity_m_ns,method\n" + "".join(
+        f"p{i},93.{i}001,35.1,{20 + i},,ring\nr{i},93.{i}001,35.4,,0.08,gpr\n"
+        f"q{i},93.{i}001,35.6,,0.09,gpr\n"
+        for i in range(1, 6)
+    )
+    warned = screened(text).warnings
+    (percent,) = (warning for warning in warned if "percent" in warning)
+    assert "of method 'ring' look like percent: set units.vwc = '%'" in percent
+    (lost,) = (warning for warning in warned if "are left out" in warning)
+    assert lost.startswith("5 of 15 rows (33%) are left out: target out of physical bounds (rows 2")
+    assert lost.endswith("no row of method 'ring' remains")
+    mended = screened(text, units={"vwc": "%"})
+    assert len(mended.sites) == 15
+    assert not any("percent" in w or "left out" in w for w in mended.warnings)
+
+
+def test_percent_is_guessed_only_for_ratios(screened) -> None:
+    target = TargetSettings(name="thickness", unit="m", maximum=5)
+    text = (
+        HEAD.replace("vwc", "thickness")
+        + GOOD
+        + "".join(f"t{i},93.{i}002,35.1,{20 + i}\n" for i in range(1, 6))
+    )
+    warned = screened(text, target).warnings
+    assert any("5 of 7 rows" in warning for warning in warned)
+    assert not any("percent" in warning for warning in warned)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason", "warned"),
+    [
+        (["93.0812,35.2213,0.97"] * 2, "target out of physical bounds", False),  # 2 of 10
+        (["93.0812,35.2213,0.97"] * 3, "target out of physical bounds", True),  # 3 of 11
+        (["93.0812,35.2213,"] * 3, "target missing", False),
+        (["89.1,35.2213,0.2"] * 3, "out of the region", False),
+    ],
+)
+def test_one_reason_against_more_than_a_fifth_of_the_rows_is_warned_of(
+    screened, bad: list[str], reason: str, warned: bool
+) -> None:
+    good = "".join(f"g{i},93.{i}001,35.4,0.2\n" for i in range(1, 9))
+    result = screened(HEAD + good + "".join(f"b{i},{row}\n" for i, row in enumerate(bad)))
+    assert result.summary["reasons"] == {reason: len(bad)}
+    assert any("are left out" in warning for warning in result.warnings) is warned
+
+
+def test_the_loss_of_a_whole_method_is_warned_of_however_few_its_rows(screened) -> None:
+    text = HEAD.replace("\n", ",method\n") + "".join(
+        f"g{i},93.{i}001,35.4,0.2,ring\n" for i in range(1, 9)
+    )
+    one = screened(text + "r,93.5,35.2,1.9,gpr\n")
+    assert any(w.endswith("no row of method 'gpr' remains") for w in one.warnings)
+    another = screened(text + "r,93.5,35.2,1.9,gpr\ns,93.6,35.2,0.2,gpr\nshort,93.7\n")
+    assert not any("remains" in w for w in another.warnings)
+
+
 def test_sites_kept_for_the_test_do_not_count_as_enough(screened) -> None:
     text = "site_id,longitude,latitude,vwc,split\n" + "".join(
         f"s{i},93.{i}001,35.{i}001,0.2,test\n" for i in range(1, 6)
