@@ -109,12 +109,15 @@ def _study(folder: Path) -> Iterator["Context"]:
 
         study = Study.load(folder)
         with open_context(study, progress_for(sys.stderr), typer.echo) as context:
-            yield context
-            if context.holes:
-                typer.secho(f"finished with {len(context.holes)} hole(s):", fg="yellow", err=True)
+            try:
+                yield context
+            finally:
+                if context.holes:
+                    typer.secho(f"left {len(context.holes)} hole(s):", fg="yellow", err=True)
                 for hole in context.holes:
                     typer.secho(f"  {hole}", err=True)
-                raise typer.Exit(EXIT_HOLES)
+        if context.holes:
+            raise typer.Exit(EXIT_HOLES)
 
 
 @app.command()

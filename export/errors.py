@@ -17,8 +17,16 @@ class RasterError(ExportError):
     """A raster that cannot be read, placed on the grid or written."""
 
 
+class WriteError(RasterError):
+    """The disk does not take a file: full, or not ours to write; no later tile would go better."""
+
+
 class TileError(ExportError):
     """A tile that is missing, stale, or of another grid than its neighbours."""
+
+
+class MissingInputError(ExportError):
+    """Files that the study names and that are not there."""
 
 
 class MissingStepError(ExportError):

@@ -9,11 +9,14 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from export.errors import ExportError
+from filelock import FileLock, Timeout
+
+from export.errors import ExportError, WriteError
 
 SCHEMA_VERSION = 1
 
@@ -56,6 +59,15 @@ class Journal:
         self._home = path.parent.resolve()
         self._home.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
+        # Two runs would unlink each other's half-written files; the system lifts the lock of a
+        # run that was killed.
+        self._only_run = FileLock(path.with_name(path.name + ".lock"))
+        try:
+            self._only_run.acquire(timeout=0)
+        except Timeout as error:
+            raise ExportError(
+                f"another run is at work in {self._home}; wait for its end, or stop it"
+            ) from error
         self._connection = sqlite3.connect(
             path, timeout=10, isolation_level=None, check_same_thread=False
         )
@@ -66,10 +78,10 @@ class Journal:
             self._connection.execute("PRAGMA synchronous = FULL")
             self._make_tables()
         except sqlite3.Error as error:
-            self._connection.close()
+            self.close()
             raise ExportError(
-                f"{path} cannot be used as the journal of the study: {error}. If no other run is "
-                "at work on this study, delete it: finished files will be made anew"
+                f"{path} cannot be used as the journal of the study: {error}. If the disk is not "
+                "full, delete it: finished files will be made anew"
             ) from error
 
     def _make_tables(self) -> None:
@@ -85,6 +97,7 @@ class Journal:
 
     def close(self) -> None:
         self._connection.close()
+        self._only_run.release()
 
     def is_done(self, step: str, key: str, fingerprint: str) -> bool:
         """Say whether `step` was done for `key` from these inputs, and its files are unaltered."""
@@ -100,16 +113,14 @@ class Journal:
     def record(self, step: str, key: str, fingerprint: str, files: Iterable[Path]) -> None:
         """Remember that `step` is done for `key`, with the files that it wrote."""
         hashed = [(step, key, self._name(path), self.file_hash(path)) for path in files]
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._writing():
             self._forget(step, key)
             self._connection.execute("INSERT INTO done VALUES (?, ?, ?)", (step, key, fingerprint))
             self._connection.executemany("INSERT INTO written VALUES (?, ?, ?, ?)", hashed)
 
     def record_failure(self, step: str, key: str, reason: str) -> None:
         """Remember why `step` could not be done for `key`; it counts as not done."""
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._writing():
             self._forget(step, key)
             self._connection.execute("INSERT INTO failed VALUES (?, ?, ?)", (step, key, reason))
 
@@ -141,12 +152,22 @@ class Journal:
         except OSError as error:
             raise ExportError(f"{path} cannot be read: {error.strerror}") from error
         if time.time_ns() - status.st_mtime_ns > _AT_REST_NS:
-            with self._lock:
+            with self._writing():
                 self._connection.execute(
                     "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)",
                     (self._name(path), *stamp, sha256),
                 )
         return sha256
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction; what the disk refuses becomes a WriteError."""
+        try:
+            with self._lock, self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+        except sqlite3.Error as error:
+            raise WriteError(f"{self._path} cannot be written: {error}") from error
 
     def _known_hash(self, path: Path) -> tuple[Any, ...] | None:
         with self._lock:

@@ -22,7 +22,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from export.covariates.tiles import geobox_of_tiles, tile_origin
-from export.errors import RasterError, TileError
+from export.errors import RasterError, TileError, WriteError
 from export.fingerprints import fingerprint
 from export.flags import flag_colours, flag_tags
 from export.journal import Journal
@@ -130,7 +130,7 @@ def write_mosaic(
         _require_equal(part, places, bands, progress)
         put_in_place(part, file)
     except (RasterioError, CPLE_BaseError, OSError) as error:
-        raise RasterError(f"{file} cannot be written: {error.__cause__ or error}") from error
+        raise WriteError(f"{file} cannot be written: {error.__cause__ or error}") from error
     finally:
         for leftover in (scratch, part, part.with_name(part.name + ".ovr.tmp")):
             leftover.unlink(missing_ok=True)

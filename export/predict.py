@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from export.covariates.tiles import REGION_BAND, read_covariate_tile
-from export.errors import ExportError, RasterError, TileError
+from export.errors import ExportError, RasterError, TileError, WriteError
 from export.fingerprints import fingerprint
 from export.journal import Journal
 from export.map_tile import (
@@ -109,6 +109,8 @@ def predict_tiles(
             )
             tile = predict_tile(bands, predictor)
             write_map_tile(folders, path.stem, tile, geobox, predictor)
+        except WriteError:
+            raise
         except (ExportError, LocalMLError) as error:
             return _Outcome(path.stem, file, made_from, False, PixelCounts(), str(error))
         return _Outcome(path.stem, file, made_from, False, tile.counts, None)

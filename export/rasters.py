@@ -24,7 +24,7 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
-from export.errors import RasterError
+from export.errors import RasterError, WriteError
 from local_ml.files import write_whole
 
 BLOCK_PX = 256
@@ -151,6 +151,13 @@ def read_info(path: Path) -> RasterInfo:
         )
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return the files that a raster is read from: itself first, then what stands beside it."""
+    with open_raster(path) as dataset:
+        beside = {Path(name) for name in dataset.files} - {path}
+        return [path, *sorted(name for name in beside if name.is_file())]
+
+
 def read_bands(
     path: Path, names: Sequence[str] | None = None, band_names: Sequence[str] | None = None
 ) -> tuple[dict[str, np.ndarray], GeoBox]:
@@ -249,7 +256,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         write_whole(path, content)
     except OSError as error:
         path.with_name(path.name + ".part").unlink(missing_ok=True)
-        raise RasterError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def put_in_place(part: Path, path: Path) -> None:
@@ -259,7 +266,7 @@ def put_in_place(part: Path, path: Path) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise RasterError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _geobox_of(dataset: Any) -> GeoBox:

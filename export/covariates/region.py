@@ -31,7 +31,6 @@ def open_region(
     mask: Path | None = None,
     mask_values: tuple[int, ...] | None = None,
     crs: str | None = None,
-    band: int = 1,
 ) -> Region:
     """Return the region of a study.
 
@@ -49,7 +48,7 @@ def open_region(
     if mask is None:
         return Region(geobox)
     settings = CovariateSettings.model_validate(
-        {"name": "region", "file": str(mask), "band": band, "crs": crs, "resampling": "nearest"}
+        {"name": "region", "file": str(mask), "crs": crs, "resampling": "nearest"}
     )
     return Region(geobox, open_source(settings, mask, geobox), mask_values)
 

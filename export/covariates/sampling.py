@@ -24,9 +24,7 @@ from gee.grid import Tile, positions, relative_area, tiles_of
 from local_ml.randomness import stream
 
 
-def locate(
-    region: Region, longitude: ArrayLike, latitude: ArrayLike, tile_px: int = 512
-) -> pd.DataFrame:
+def locate(region: Region, longitude: ArrayLike, latitude: ArrayLike, tile_px: int) -> pd.DataFrame:
     """Find the pixels of positions, whatever they hold.
 
     Parameters

@@ -69,7 +69,6 @@ class CovariateSettings(Settings):
     group: Literal["radar", "optical", "temperature", "terrain", "soil", "climate", "other"] = (
         Field("other", description="family of the covariate, for the report")
     )
-    role: Literal["feature"] = Field("feature", description="a candidate for the model")
 
     @field_validator("unit")
     @classmethod

@@ -16,12 +16,12 @@ from odc.geo.geobox import GeoBox
 from export.covariates.region import Region, read_region
 from export.covariates.source import CovariateSource, coinciding_origin
 from export.covariates.warp import read_tile
-from export.errors import ExportError, RasterError, StudyError, TileError
+from export.errors import ExportError, RasterError, StudyError, TileError, WriteError
 from export.fingerprints import fingerprint
 from export.journal import Journal
 from export.parallel import in_order
 from export.progress import Progress
-from export.rasters import read_bands, read_info, write_geotiff
+from export.rasters import files_of, read_bands, read_info, write_geotiff
 from gee.grid import Tile, grid_to_json
 
 REGION_BAND = "region"
@@ -60,10 +60,13 @@ def stack_fingerprint(sources: Sequence[CovariateSource], region: Region, journa
     """
 
     def parts(source: CovariateSource) -> dict[str, object]:
-        settings = source.settings.model_dump(mode="json", exclude={"file", "group", "role"})
+        settings = source.settings.model_dump(mode="json", exclude={"file", "group"})
         return {
             **settings,
-            "sha256": journal.file_hash(source.path),
+            # what the file says of itself may stand beside it: a world file, a mask, a sidecar
+            "sha256": [journal.file_hash(path) for path in files_of(source.path)],
+            "grid": grid_to_json(source.geobox),
+            "stored": [source.dtype, source.nodata, source.scale, source.offset],
             "resampling": source.resampling,
         }
 
@@ -113,6 +116,8 @@ def write_covariate_tiles(
             return _Outcome(tile, file, skipped=True, reason=None)
         try:
             _write_tile(file, sources, region, tile, stack)
+        except WriteError:
+            raise
         except ExportError as error:
             return _Outcome(tile, file, skipped=False, reason=str(error))
         return _Outcome(tile, file, skipped=False, reason=None)
@@ -171,9 +176,11 @@ def tile_files(folder: Path) -> list[Path]:
     TileError
         where there is none.
     """
-    files = sorted(path for path in folder.glob("*.tif*") if path.suffix in (".tif", ".tiff"))
+    files = sorted(folder.glob("*.tif"))
     if not files:
-        raise TileError(f"{folder} holds no GeoTIFF tiles (*.tif)")
+        inner = folder / "tiles"
+        hint = f"; did you mean {inner}?" if inner.is_dir() else ""
+        raise TileError(f"{folder} holds no GeoTIFF tiles (*.tif){hint}")
     return files
 
 

@@ -22,7 +22,6 @@ from export.rasters import open_raster
 from gee.grid import ALIGNMENT_PX, Tile
 
 _METHODS = {
-    "nearest": Resampling.nearest,
     "bilinear": Resampling.bilinear,
     "cubic": Resampling.cubic,
     "average": Resampling.average,
@@ -71,6 +70,8 @@ def read_tile(source: CovariateSource, tile: Tile) -> NDArray[np.float32]:
 
 def _warped(source: CovariateSource, dataset: Any, geobox: GeoBox) -> NDArray[np.float32]:
     height, width = geobox.shape.yx
+    if source.resampling == "nearest":
+        return _nearest(source, dataset, geobox)
     window = source_window(source, geobox)
     if window is None:
         return np.full((height, width), np.nan, np.float32)
@@ -94,6 +95,31 @@ def _warped(source: CovariateSource, dataset: Any, geobox: GeoBox) -> NDArray[np
         method = Resampling.nearest if around_centre else Resampling.average
         share_present = _warp(present.astype(np.float32), grid, geobox, method, scale)
         result[~(share_present >= _HALF)] = np.nan
+    return result
+
+
+def _nearest(source: CovariateSource, dataset: Any, geobox: GeoBox) -> NDArray[np.float32]:
+    """Take the file's pixel under each centre; on an edge between two, the southern or eastern.
+
+    GDAL decides such ties by rounding, differently from tile to tile.
+    """
+    height, width = geobox.shape.yx
+    rows, cols = np.meshgrid(np.arange(height) + 0.5, np.arange(width) + 0.5, indexing="ij")
+    result = np.full((height, width), np.nan, np.float32)
+    places = np.stack(to_source_pixels(source, geobox, rows, cols))
+    in_file = np.reshape(source.geobox.shape.yx, (2, 1, 1))
+    with np.errstate(invalid="ignore"):
+        places = np.floor(places + ALIGNMENT_PX)
+        within = ((places >= 0) & (places < in_file)).all(axis=0)
+    if not within.any():
+        return result
+    held_rows, held_cols = places[:, within].astype(np.int64)
+    top, left = int(held_rows.min()), int(held_cols.min())
+    tall, wide = int(held_rows.max()) - top + 1, int(held_cols.max()) - left + 1
+    if tall * wide > MOST_SOURCE_PX and height * width > 1:
+        return _in_quarters(source, dataset, geobox)
+    values = read_source(source, dataset, top, left, tall, wide).values
+    result[within] = values[held_rows - top, held_cols - left]
     return result
 
 

@@ -35,7 +35,10 @@ class Context:
 
     def hash_of(self, name: str) -> str:
         """Return the hash of a file that the study names."""
-        return self.journal.file_hash(self.study.input(name))
+        path = self.study.input(name)
+        if not path.is_relative_to(self.study.folder):
+            logger.info("outside the study: %s", path)
+        return self.journal.file_hash(path)
 
     def hashes_of(self, names: Iterable[str | None]) -> list[str | None]:
         """Return the hashes of files that the study may name, None where it does not."""
@@ -53,6 +56,11 @@ class Context:
         line = f"{step:<8} {text}"
         logger.info(line)
         self.say(line)
+
+    def hole(self, text: str) -> None:
+        """Keep in mind, and in the log, what could not be made although the run goes on."""
+        logger.error("hole: %s", text)
+        self.holes.append(text)
 
     def warn(self, step: str, text: str) -> None:
         line = f"{step:<8} warning: {text}"

@@ -2,9 +2,11 @@
 
 from export.covariates.region import region_tiles
 from export.covariates.tiles import tile_files
+from export.errors import TileError
 from export.fingerprints import fingerprint
 from export.map_tile import TileFolders
 from export.mosaic import write_beside, write_mosaic
+from export.rasters import read_info
 from export.steps.context import Context
 from export.study.grid import study_region
 from local_ml.predictor import Predictor
@@ -30,6 +32,16 @@ def mosaic_step(context: Context) -> None:
     if settings.period:
         tags["period"] = f"{settings.period[0]}/{settings.period[1]}"
     tiles = {path.stem: path for path in tile_files(folder)}
+    others = [
+        name
+        for name, path in tiles.items()
+        if read_info(path).tags.get("model") != predictor.fingerprint
+    ]
+    if others:
+        raise TileError(
+            f"{len(others)} map tiles were predicted by another model than {study.model_folder} "
+            f"holds now (first: {others[0]}); `alm90 predict {study.folder}` first"
+        )
     report = write_mosaic(
         tiles,
         study.map_file,
@@ -52,9 +64,9 @@ def mosaic_step(context: Context) -> None:
         region.geobox,
     )
     named = {hole.split(":")[0].split()[-1] for hole in context.holes}
-    context.holes.extend(
-        f"map tile {name} is missing" for name in report.holes if name not in named
-    )
+    for name in report.holes:
+        if name not in named:
+            context.hole(f"map tile {name} is missing")
     height, width = region.geobox.shape.yx
     context.tell(
         "mosaic",

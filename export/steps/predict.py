@@ -5,12 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from export.covariates.tiles import tile_files
+from export.errors import StudyError, TileError
 from export.journal import Journal
 from export.map_tile import TileFolders
 from export.mosaic import write_beside, write_mosaic
 from export.predict import PredictReport, predict_tiles
 from export.progress import Progress
 from export.steps.context import Context
+from export.study import STUDY_FILE
 from local_ml.files import json_bytes, write_whole
 from local_ml.predictor import Predictor
 
@@ -38,7 +40,10 @@ def predict_step(context: Context) -> None:
                 path.unlink()
     counts = {"schema_version": 1, **asdict(report.counts)}
     write_whole(study.map_folder / "counts.json", json_bytes(counts))
-    context.holes.extend(f"map tile {name}: {why}" for name, why in report.failed.items())
+    for name, why in report.failed.items():
+        context.hole(f"map tile {name}: {why}")
+    if not report.files:
+        raise TileError("no map tile could be made")
     context.tell("predict", _told(report))
 
 
@@ -47,6 +52,10 @@ def predict_folder(
 ) -> list[str]:
     """Predict tiles that someone else exported, and join them; return what failed."""
     predictor = Predictor.load(model)
+    if (out / STUDY_FILE).exists() or (out / "tiles").resolve() == covariates.resolve():
+        raise StudyError(
+            f"{out} holds a study, or the tiles to be read; name another folder with --out"
+        )
     out.mkdir(parents=True, exist_ok=True)
     journal = Journal(out / "journal.sqlite")
     try:

@@ -28,7 +28,11 @@ def report_step(context: Context) -> None:
         return files, study.report_file.name
 
     inputs = {
-        "files": {path.name: context.journal.file_hash(path) for path in parts if path.exists()},
+        "files": {
+            path.relative_to(study.folder).as_posix(): context.journal.file_hash(path)
+            for path in parts
+            if path.exists()
+        },
         "settings": fingerprint(study=study.settings.decisive()),
     }
     context.once("report", inputs, work)

@@ -3,19 +3,45 @@
 from collections.abc import Callable
 from importlib import import_module
 
+from export.errors import MissingInputError
 from export.steps.context import Context
+from export.study import STUDY_FILE
 
 STEPS = ("sites", "sample", "train", "tiles", "predict", "mosaic", "compare", "report")
 
 
 def run_all(context: Context) -> None:
     """Do every step of a study, and end with where the results lie."""
+    _require_inputs(context)
     for name in STEPS:
         step: Callable[[Context], None] = getattr(
             import_module(f"export.steps.{name}"), f"{name}_step"
         )
         step(context)
     _tell_result(context)
+
+
+def _require_inputs(context: Context) -> None:
+    """Look for every file that the study names before any work is begun."""
+    study, settings = context.study, context.study.settings
+    named = {
+        "sites.file": settings.sites.file,
+        "grid.like": settings.grid.like,
+        "region.mask": settings.region.mask if settings.region else None,
+        "map.reference": settings.map.reference,
+        **{f"covariates.{entry.name}": entry.file for entry in settings.covariates},
+    }
+    absent = [
+        f"{key} names {study.input(name)}, which is not there"
+        for key, name in named.items()
+        if name is not None and not study.input(name).exists()
+    ]
+    if not settings.covariates:
+        absent.append("no covariates are named; add [[covariates]] entries")
+    if absent:
+        raise MissingInputError(
+            "\n".join(f"{study.folder / STUDY_FILE}: {line}" for line in absent)
+        )
 
 
 def _tell_result(context: Context) -> None:

@@ -46,7 +46,7 @@ def sample_step(context: Context) -> None:
     inputs = {
         "sites": context.journal.file_hash(screened),
         "stack": stack_fingerprint(sources, region, context.journal),
-        "groups": [source.settings.group for source in sources],
+        "names": [[source.settings.group, source.settings.file] for source in sources],
         "target": settings.target,
         "domain": settings.domain,
         "seed": settings.seed,
@@ -85,7 +85,7 @@ def _sample(
     sites = pd.read_csv(screened, dtype=words, keep_default_na=False, na_values=[""])
     rows, cols = sites["row"].to_numpy(), sites["col"].to_numpy()
     values = sample_at(sources, region.geobox, tile_px, rows, cols, progress)
-    features = _features(sources, values)
+    features = _features(sources, values, (sites["split"] == "train").to_numpy())
     stack = stack_fingerprint(sources, region, context.journal)
     target = settings.target
     frame = pd.concat(
@@ -137,7 +137,9 @@ def _check(
     return reports
 
 
-def _features(sources: Sequence[CovariateSource], values: np.ndarray) -> list[Feature]:
+def _features(
+    sources: Sequence[CovariateSource], values: np.ndarray, train: np.ndarray
+) -> list[Feature]:
     features = []
     for column, source in enumerate(sources):
         levels: tuple[int, ...] | None = None
@@ -148,7 +150,9 @@ def _features(sources: Sequence[CovariateSource], values: np.ndarray) -> list[Fe
                     f"{source.path}: '{source.name}' is said to be categorical but holds values "
                     f"that are no whole numbers, such as {present[present % 1 != 0][0]:g}"
                 )
-            levels = tuple(int(level) for level in np.unique(present))
+            # A category of test sites alone is unknown to the model, as it would be in a pixel.
+            learned = values[train, column]
+            levels = tuple(int(level) for level in np.unique(learned[~np.isnan(learned)]))
         features.append(source.settings.feature(levels))
     return features
 

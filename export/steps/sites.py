@@ -34,7 +34,7 @@ def _screen(context: Context) -> tuple[list[Path], str]:
     study, settings = context.study, context.study.settings
     table = read_field_table(study.input(settings.sites.file), settings.sites, settings.target)
     region = study_region(study)
-    located = locate(region, table.rows["longitude"], table.rows["latitude"])
+    located = locate(region, table.rows["longitude"], table.rows["latitude"], settings.grid.tile_px)
     screened = screen(table, settings.sites, settings.target, located, region_text(region.geobox))
     folder = study.sites_folder
     files = [

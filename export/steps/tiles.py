@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
-from export.covariates.region import region_tiles
+from export.covariates.region import Region, region_tiles
 from export.covariates.sampling import skew_check
 from export.covariates.source import open_source
-from export.covariates.tiles import write_covariate_tiles
+from export.covariates.tiles import stack_fingerprint, write_covariate_tiles
 from export.errors import TileError
 from export.steps.context import Context
 from export.study.grid import study_region
@@ -44,16 +44,38 @@ def tiles_step(context: Context) -> None:
     sources = [
         open_source(by_name[name], study.input(by_name[name].file), region.geobox) for name in kept
     ]
+    _warn_of_changes(context, region)
     tiles = region_tiles(region, settings.grid.tile_px)
     folder = study.covariates_folder / "tiles"
     report = write_covariate_tiles(
         sources, region, tiles, folder, context.journal, context.progress, settings.map.workers
     )
     _forget_other_tiles(folder, set(report.files))
-    context.holes.extend(f"covariate tile {name}: {why}" for name, why in report.failed.items())
+    for name, why in report.failed.items():
+        context.hole(f"covariate tile {name}: {why}")
+    if not report.files:
+        raise TileError("no covariate tile could be made")
     text = f"{len(report.files)} of {len(tiles)} tiles with {len(kept)} covariates"
     context.tell("export", f"{text} ({len(report.written)} written, {len(report.skipped)} kept)")
     _check_skew(context, region.geobox, report.files, kept)
+
+
+def _warn_of_changes(context: Context, region: Region) -> None:
+    """Say where the samples were taken from other covariates than study.toml names now."""
+    study = context.study
+    sampled = json.loads(study.samples_file.with_suffix(".json").read_text(encoding="utf-8"))[
+        "provenance"
+    ]["covariate_stack"]
+    candidates = [
+        open_source(covariate, study.input(covariate.file), region.geobox)
+        for covariate in study.settings.covariates
+    ]
+    if sampled != stack_fingerprint(candidates, region, context.journal):
+        context.warn(
+            "export",
+            "covariates, region or grid have changed since the sites were sampled; "
+            f"`alm90 run {study.folder}` brings the model up to date with them",
+        )
 
 
 def _forget_other_tiles(folder: Path, names: set[str]) -> None:

@@ -92,7 +92,7 @@ def test_a_raster_that_cannot_be_read(alm90: Alm90, fresh: Callable[..., Path], 
     done = alm90("run", folder)
     assert done.exit_code == 3
     assert "twi.tif" in done.stderr
-    assert (folder / "sites" / "screened.csv").exists()
+    assert (folder / "sites" / "screened.csv").exists() == (fault != "missing")
 
 
 def rewrite(path: Path, change: Callable[[np.ndarray], np.ndarray], **profile: Any) -> None:
@@ -190,3 +190,36 @@ def test_a_covariate_that_the_study_no_longer_names(alm90: Alm90, study: Path) -
     assert done.exit_code == 3
     assert name in done.stderr
     assert "alm90 run" in done.stderr
+
+
+def test_a_map_beside_its_own_covariate_tiles_is_refused(study: Path, alm90: Alm90) -> None:
+    """The map tiles would overwrite the covariate tiles that they are made from."""
+    tiles = study / "covariates" / "tiles"
+    before = {path.name: path.read_bytes() for path in tiles.iterdir()}
+    for out in (study, study / "covariates"):
+        done = alm90("predict", "--model", study / "model", "--covariates", tiles, "--out", out)
+        assert done.exit_code == 2, done.output
+        assert "--out" in done.stderr
+    assert {path.name: path.read_bytes() for path in tiles.iterdir()} == before
+
+
+def test_tiles_of_an_earlier_model_are_not_joined(study: Path, alm90: Alm90) -> None:
+    manifest = study / "model" / "manifest.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    done = alm90("mosaic", study)
+    assert done.exit_code == 3
+    assert "predicted by another model" in done.stderr
+    assert "alm90 predict" in done.stderr
+
+
+def test_missing_files_are_all_named_before_any_work(
+    fresh: Callable[..., Path], alm90: Alm90
+) -> None:
+    folder = fresh()
+    for name in ("sites.csv", "truth.tif", "rasters/twi.tif"):
+        (folder / name).unlink()
+    done = alm90("run", folder)
+    assert done.exit_code == 3
+    for name in ("sites.csv", "truth.tif", "twi.tif"):
+        assert name in done.stderr
+    assert not (folder / "sites").exists()

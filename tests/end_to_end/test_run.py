@@ -294,3 +294,27 @@ def test_train_works_on_samples_of_others(alm90: Alm90, finished: Path, tmp_path
     assert done.exit_code == 0, done.output
     ours = (finished / "model" / "manifest.json").read_bytes()
     assert (tmp_path / "model" / "manifest.json").read_bytes() == ours
+
+
+def test_a_changed_warning_of_the_table_reaches_the_report(study: Path, alm90: Alm90) -> None:
+    """sites/report.json and covariates/report.json bear one name; the page shows both."""
+    path = study / "sites" / "report.json"
+    document = json.loads(path.read_text())
+    document["warnings"].append("a warning of the table")
+    path.write_text(json.dumps(document))
+    done = alm90("report", study)
+    assert done.exit_code == 0, done.output
+    assert "a warning of the table" in (study / "report.html").read_text()
+
+
+def test_what_lies_outside_the_study_is_named_in_the_log(
+    fresh: Callable[..., Path], tmp_path: Path, alm90: Alm90
+) -> None:
+    folder = fresh(outside_files=True)
+    outside = tmp_path / "elsewhere.csv"
+    shutil.move(folder / "sites.csv", outside)
+    text = (folder / "study.toml").read_text()
+    (folder / "study.toml").write_text(text.replace('file = "sites.csv"', f'file = "{outside}"'))
+    done = alm90("sites", folder)
+    assert done.exit_code == 0, done.output
+    assert f"outside the study: {outside}" in (folder / "log.txt").read_text()

@@ -73,7 +73,17 @@ def test_it_survives_reopening_and_moving_the_study(tmp_path):
     second = Journal(moved / "journal.sqlite")
     assert second.is_done("mosaic", "", "f")
     second.close()
-    assert sorted(p.name for p in moved.iterdir()) == ["journal.sqlite", "map.tif"]
+    kept = {path.name for path in moved.iterdir()} - {"journal.sqlite.lock"}
+    assert kept == {"journal.sqlite", "map.tif"}
+
+
+def test_a_second_run_on_one_study_is_refused_until_the_first_ends(tmp_path):
+    """Two runs share the names of their half-written files and would unlink each other's."""
+    first = Journal(tmp_path / "journal.sqlite")
+    with pytest.raises(ExportError, match="another run is at work"):
+        Journal(tmp_path / "journal.sqlite")
+    first.close()
+    Journal(tmp_path / "journal.sqlite").close()
 
 
 def test_what_is_no_journal_is_refused(tmp_path):

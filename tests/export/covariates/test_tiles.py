@@ -342,7 +342,7 @@ def test_the_wenquan_rasters_are_tiled_and_the_wrong_calm_site_lies_outside(
     sites = calm.drop_duplicates("Site").query("Site.str.startswith('CN')", engine="python")
     corridor = Region(geobox_of_region(91, 31, 95, 36, "EPSG:4326", 0.01))
     found = locate(
-        corridor, sites["Longitude"].astype(float), sites["Latitude"].astype(float)
+        corridor, sites["Longitude"].astype(float), sites["Latitude"].astype(float), 128
     ).set_index(sites["Site"])
     assert found.index[~found["in_region"]].tolist() == ["CN2"]
     assert box.left < 99 < box.right

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from export.covariates import source as covariate_source
 from export.covariates import warp
-from export.covariates.settings import LARGEST_CODE
+from export.covariates.settings import LARGEST_CODE, CovariateSettings
 from export.covariates.source import open_source
 from export.covariates.warp import read_tile
 from export.errors import RasterError, StudyError, TileError
@@ -320,3 +322,24 @@ def test_the_real_rasters_are_read_without_a_missing_code_left(shared_data):
             assert np.isfinite(found).any()
             assert np.nanmin(found) > -1000
             assert np.nanmax(found) < 10_000
+
+
+def test_nearest_ties_do_not_depend_on_the_tile(tmp_path):
+    """A file four times finer than the grid has every centre of ours on an edge between two."""
+    grid = GeoBox((60, 70), Affine(0.01, 0, 93, 0, -0.01, 35), "EPSG:4326")
+    values = np.random.default_rng(3).integers(0, 2, (240, 280)).astype(np.uint8)
+    path = tmp_path / "fine.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=280, height=240, count=1, dtype="uint8",
+        crs="EPSG:4326", transform=Affine(0.0025, 0, 93, 0, -0.0025, 35),
+    ) as dataset:  # fmt: skip
+        dataset.write(values, 1)
+    fine_settings = CovariateSettings(name="fine", file=str(path), resampling="nearest", nodata=())
+    fine = open_source(fine_settings, path, grid)
+    expected = values[2::4, 2::4].astype(np.float32)
+    for tile_px in (7, 32, 64):
+        for tile in tiles_of(grid, tile_px):
+            row, col, height, width = tile.window
+            np.testing.assert_array_equal(
+                read_tile(fine, tile), expected[row : row + height, col : col + width]
+            )
