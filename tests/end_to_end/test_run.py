@@ -1,6 +1,7 @@
 """From the field table to the map through the command line, as a user types it."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -178,7 +179,8 @@ def started(folder: Path) -> "subprocess.Popen[str]":
     )
 
 
-@pytest.mark.parametrize("step", ["final model, then nested folds: 50", "map tiles"])
+# Which tenths are told depends on how long a fold takes.
+@pytest.mark.parametrize("step", ["final model, then nested folds: [1-9]0 %", "map tiles"])
 def test_a_run_killed_in_mid_step_resumes_to_the_same_bytes(
     alm90: Alm90, finished: Path, fresh: Callable[..., Path], step: str
 ) -> None:
@@ -186,7 +188,7 @@ def test_a_run_killed_in_mid_step_resumes_to_the_same_bytes(
     with started(folder) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith(step):
+            if re.match(step, line):
                 process.send_signal(signal.SIGKILL)
                 break
     assert process.returncode == -signal.SIGKILL
