@@ -3,8 +3,10 @@
 Nothing heavy is imported before a command runs, so that `alm90 --help` answers at once.
 """
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ import typer
 if TYPE_CHECKING:
     from export.steps.context import Context
 
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 EXIT_HOLES = 5
 EXIT_INTERRUPTED = 130
 
@@ -74,23 +77,45 @@ def _exit_codes() -> Iterator[None]:
     from gee.errors import GeeError
     from local_ml.errors import LocalMLError
 
+    interrupted = False
+
     def interrupt(*_: object) -> NoReturn:
+        nonlocal interrupted
+        interrupted = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in _INTERRUPTIONS}
+    hook, sys.unraisablehook = sys.unraisablehook, _interrupt_again
     try:
         yield
+    except Exception as error:
+        # A library in whose midst the interruption fell may have turned it into an error.
+        if interrupted and not isinstance(error, typer.Exit):
+            _tell_interrupted()
+        if isinstance(error, ExportError):
+            _fail(error, error.exit_code)
+        if isinstance(error, GeeError | LocalMLError | OSError):
+            _fail(error, 3)
+        raise
     except KeyboardInterrupt:
-        typer.secho("interrupted; what is finished is kept, the same command resumes", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    except ExportError as error:
-        _fail(error, error.exit_code)
-    except (GeeError, LocalMLError) as error:
-        _fail(error, 3)
-    except OSError as error:
-        _fail(error, 3)
+        _tell_interrupted()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Repeat an interruption that fell into a destructor, where Python would ignore it."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _tell_interrupted() -> NoReturn:
+    typer.secho("interrupted; what is finished is kept, the same command resumes", err=True)
+    raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _fail(error: Exception, code: int) -> NoReturn:

@@ -106,7 +106,8 @@ def test_the_local_earth_engine_is_served_until_interrupted() -> None:
         else:
             pytest.fail("the service did not answer")
         process.send_signal(signal.SIGINT)
-    assert process.returncode == 130
+        said = process.communicate()[1]
+    assert process.returncode == 130, said
 
 
 def test_serving_a_folder_that_is_not_there_ends_with_3(tmp_path: Path) -> None:
