@@ -15,7 +15,7 @@ def settings(**fields):
     [
         ({"name": "top wetness"}, "pattern"),
         ({"band": 0}, "greater than or equal to 1"),
-        ({"unit": "furlongg"}, "nearest known"),
+        ({"unit": "degres"}, "nearest known"),
         ({"minimum": 5, "maximum": 1}, "must lie below"),
         ({"scale": 0}, "every value the same"),
         ({"categorical": True, "resampling": "bilinear"}, "mixes the codes"),
