@@ -36,6 +36,14 @@ class Scores(_Document):
     slope_observed_on_predicted: float | None
 
 
+class ScoreIntervals(_Document):
+    """Bootstrap intervals of scores: lower and upper end; None where they could not be had."""
+
+    level: float
+    r2: tuple[float, float] | None
+    rmse: tuple[float, float] | None
+
+
 class Fifth(_Document):
     n: int
     lower: float | None
@@ -49,12 +57,18 @@ class Baseline(_Document):
 
 
 class Design(_Document):
-    """Held-out sites of one design of folds, pooled; scores None where none got a prediction."""
+    """Held-out sites of one design of folds, pooled; scores None where none got a prediction.
+
+    `borrowed_from` names the design whose predictions these are, weighted otherwise; None where
+    they are its own.
+    """
 
     n: int
     folds: int
     no_prediction: int
+    borrowed_from: str | None
     scores: Scores | None
+    intervals: ScoreIntervals | None
     baseline: Baseline | None
     transformed_scores: Scores | None
     bias_by_fifth_of_prediction: tuple[Fifth, ...]
@@ -62,6 +76,8 @@ class Design(_Document):
 
 
 class Validation(_Document):
+    no_skill: str | None
+    notes: tuple[str, ...]
     designs: dict[str, Design]
     test: Design | None
 

@@ -69,6 +69,7 @@ def _environment() -> Environment:
         "significant": _significant,
         "unit": lambda unit: text.unit_text(unit) or "1",
         "count": text.count,
+        "percent": text.percent,
     }
     return environment
 
@@ -117,7 +118,8 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
         ],
         "skill_warnings": words.skill_warnings(data),
         "map": _map(data, target, unit),
-        "columns": _score_columns(data),
+        "score_rows": _score_rows(data),
+        "lead": _lead_designs(data),
         "designs": [
             {
                 "name": name,
@@ -178,17 +180,27 @@ def _map(data: ReportData, target: str, unit: str) -> dict[str, Any] | None:
     }
 
 
-def _score_columns(data: ReportData) -> list[dict[str, Any]]:
-    """Return the columns of the table of scores: heading, sub-heading, scores."""
-    columns: list[dict[str, Any]] = []
+def _score_rows(data: ReportData) -> list[dict[str, Any]]:
+    """Return the rows of the table of scores; a plain forest follows the design that it is of."""
+    rows: list[dict[str, Any]] = []
     for name, design in data.validation.parts.items():
-        own = [("model", design.scores)]
+        own = {"label": words.design_label(name), "n": design.n, "plain": False}
+        rows.append(own | {"scores": design.scores, "intervals": design.intervals})
         if design.baseline is not None:
-            own.append(("plain forest", design.baseline.scores))
-        columns.append({"label": words.design_label(name), "parts": own})
+            plain = {"label": "plain forest", "n": None, "plain": True}
+            rows.append(plain | {"scores": design.baseline.scores, "intervals": None})
     if data.comparison is not None:
-        columns.append({"label": "Reference", "parts": [("map", data.comparison.scores)]})
-    return columns
+        reference = {"label": "Reference map", "n": data.comparison.pixels, "plain": False}
+        rows.append(reference | {"scores": data.comparison.scores, "intervals": None})
+    return rows
+
+
+def _lead_designs(data: ReportData) -> list[str]:
+    """Return the one or two designs whose scores open the page: how near, how far it holds."""
+    scored = [name for name, part in data.validation.parts.items() if part.scores]
+    far = [name for name in ("knndm", "grouped", "block", "test") if name in scored]
+    lead = [name for name in ("random", *far[:1]) if name in scored]
+    return lead or scored[:1]
 
 
 def _scatter(name: str, design: Design, data: ReportData, target: str, unit: str) -> Markup | None:

@@ -67,6 +67,11 @@ def share(part: float | None) -> str:
     return f"{100 * part:.{decimals}f} %"
 
 
+def percent(level: float) -> str:
+    """Return a level that somebody chose, such as 0.95, as '95 %': all of its digits, no more."""
+    return f"{100 * level:g} %"
+
+
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Return '1 site', '342 sites'."""
     return f"{fixed(number, 0)} {noun if number == 1 else plural or noun + 's'}"

@@ -4,22 +4,24 @@ In: documents of `ReportData`. Out: plain text. Each sentence follows from the n
 study at hand; none is said without them.
 """
 
+import re
+
 from export.report.data import Comparison, Design, ReportData, Scores
 from export.report.text import count, fixed, share
 
 SCORES = {
     "r2": (
         "R²",
-        "share of the observations' variance that is predicted; 0 is no better than their mean, "
-        "below 0 is worse",
+        "share of the observations' variance that is predicted; at 0 no better than their mean, "
+        "below 0 worse",
     ),
-    "rmse": ("RMSE", "size of a typical error; large errors weigh more"),
+    "rmse": ("RMSE", "size of a typical error, in which large ones weigh more"),
     "mae": ("MAE", "mean size of an error"),
     "bias": ("Bias", "mean of predicted − observed"),
-    "concordance": ("Concordance", "closeness to the 1:1 line (Lin's coefficient); 1 is perfect"),
+    "concordance": ("Concordance", "closeness to the 1:1 line (Lin's coefficient), 1 at best"),
     "slope_observed_on_predicted": (
         "Slope",
-        "of observed on predicted; 1 is calibrated, above 1 the predictions are too even",
+        "of observed on predicted; at 1 calibrated, above 1 the predictions are too even",
     ),
 }
 
@@ -64,6 +66,23 @@ def design_label(design: str) -> str:
     return _DESIGNS[design][0] if design in _DESIGNS else design.replace("_", " ").capitalize()
 
 
+def design_phrase(design: str) -> str:
+    """Return the label as it stands within a sentence; names such as kNNDM keep their letters."""
+    label = design_label(design)
+    return label[:1].lower() + label[1:]
+
+
+def score_note() -> str:
+    """Say in one paragraph what each score means."""
+    return " ".join(f"{label}: {meaning}." for label, meaning in SCORES.values())
+
+
+def sentence(told: str) -> str:
+    """Return what another step told as a sentence: a capital, a full stop, kNNDM as it is spelt."""
+    told = re.sub(r"\bknndm\b", "kNNDM", told.strip())
+    return told[:1].upper() + told[1:] + ("" if told.endswith((".", "!", "?")) else ".")
+
+
 def design_sentence(name: str, design: Design) -> str:
     """Say which question a design answers, on how many sites."""
     text = f"{count(design.n, 'site')}. "
@@ -91,7 +110,7 @@ def skill_warnings(data: ReportData) -> list[str]:
     """Return what a reader must know before all else: designs under which there is no skill."""
     warnings = []
     for name, design in data.validation.parts.items():
-        label = design_label(name).lower()
+        label = design_phrase(name)
         if design.scores is None:
             warnings.append(f"No site of the {label} could be predicted, so there is no score.")
         elif design.scores.r2 is not None and design.scores.r2 <= 0:
@@ -143,7 +162,7 @@ def baseline_sentence(data: ReportData) -> str | None:
             change = mine.rmse / plain.rmse - 1
             word = "lower" if change < 0 else "higher"
             amount = f"{share(abs(change))} {word}" if abs(change) >= 0.005 else "the same"
-            parts.append(f"{amount} ({design_label(name).lower()})")
+            parts.append(f"{amount} ({design_phrase(name)})")
     if not parts:
         return None
     named = {d.baseline.name for d in data.validation.parts.values() if d.baseline}

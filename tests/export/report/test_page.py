@@ -14,6 +14,8 @@ import pytest
 
 from export.errors import ExportError, MissingStepError
 
+SCORES = ("r2", "rmse", "mae", "bias", "concordance", "slope_observed_on_predicted")
+
 
 def _numbers(document: Any) -> list[float]:
     """Return every number of a nested document."""
@@ -40,16 +42,72 @@ def test_page_holds_every_score_of_every_design_exactly(finished: Any, page: Any
             assert [number for number in numbers if not page.shows(number)] == []
 
 
-def test_scores_stand_in_their_own_column(finished: Any, page: Any) -> None:
-    designs = _designs(finished)
-    row = [
-        part["r2"]
-        for name in ("random", "grouped")
-        for part in (designs[name]["scores"], designs[name]["baseline"]["scores"])
-    ] + [0.4325]
-    cells = page.html[page.html.index(">R²<small>") :]
-    cells = cells[: cells.index("</tr>")]
-    assert [float(v) for v in re.findall(r'data value="([^"]*)"', cells)] == row
+def _score_rows(page: Any) -> list[tuple[str, list[float], list[list[float]]]]:
+    """Return of each row of the table of scores its label, its numbers, and its small ones."""
+    table = page.html[page.html.index('class="table scores"') :]
+    body = table[table.index("<tbody>") : table.index("</tbody>")]
+    rows = []
+    for row in body.split("</tr>")[:-1]:
+        small = [
+            [float(v) for v in re.findall(r'value="([^"]*)"', part)]
+            for part in re.findall(r"<small>(.*?)</small>", row)
+        ]
+        label = re.search(r'<th scope="row">(.*?)</th>', row)
+        assert label is not None
+        numbers = re.sub(r"<small>.*?</small>", "", row)
+        rows.append((label[1], [float(v) for v in re.findall(r'value="([^"]*)"', numbers)], small))
+    return rows
+
+
+def test_scores_stand_in_the_row_of_their_design(finished: Any, page: Any) -> None:
+    # A row or a column mixed up would tell of one design what another one found.
+    expected = []
+    for name, label in (("random", "Random folds"), ("grouped", "Grouped folds")):
+        design = _designs(finished)[name]
+        ends = [design["intervals"]["r2"], design["intervals"]["rmse"]]
+        expected.append((label, [design["n"], *(design["scores"][s] for s in SCORES)], ends))
+        expected.append(("plain forest", [design["baseline"]["scores"][s] for s in SCORES], []))
+    reference = [0.4325, 0.0949, 0.0783, 0.00117, 0.5877, 1.0745]
+    assert _score_rows(page) == [*expected, ("Reference map", [1087, *reference], [])]
+    assert "their 95 % intervals" in page.text
+    kinds = re.findall(r'<tr class="(\w+)"><th scope="row">', page.html)
+    assert kinds == ["own", "plain", "own", "plain", "own"]  # what indents the forests
+    table = page.html[page.html.index('class="table scores"') :]
+    assert re.findall(r'scope="col"[^>]*>([^<]*)<', table[: table.index("</thead>")]) == [
+        "Held out by", "n", "R²", "RMSE", "MAE", "Bias", "Concordance", "Slope",
+    ]  # fmt: skip
+
+
+def test_an_interval_that_could_not_be_had_is_left_out(files: Any) -> None:
+    document = json.loads((files.folder / "model/validation.json").read_text())
+    document["designs"]["random"]["intervals"]["r2"] = None
+    document["designs"]["grouped"]["intervals"] = None
+    files.json("model/validation.json", document)
+    rows = _score_rows(files.render())
+    rmse = document["designs"]["random"]["intervals"]["rmse"]
+    assert [small for _, _, small in rows] == [[rmse], [], [], [], []]
+
+
+def test_page_opens_with_four_facts_however_many_designs(files: Any) -> None:
+    random, grouped = files.designs["random"], files.designs["grouped"]
+    files.designs = {
+        "random": random,
+        "random_weighted": replace(random, borrowed_from="random"),
+        "grouped": grouped,
+        "knndm": replace(grouped, folds=7),
+    }
+    files.validate()
+    page = files.render()
+    facts = page.html[page.html.index('<dl class="facts">') : page.html.index("<nav")]
+    assert re.findall(r"<dt>(.*?)</dt>", facts) == [
+        "Random folds", "Matched folds (kNNDM)", "Sites kept", "Covariates kept",
+    ]  # fmt: skip
+    assert "(kNNDM)" in page.text
+    assert "knndm)" not in page.text
+    del files.designs["knndm"], files.designs["random"]
+    files.validate()
+    facts = files.render().html.partition('<dl class="facts">')[2].partition("<nav")[0]
+    assert re.findall(r"<dt>(.*?)</dt>", facts)[:-2] == ["Grouped folds"]
 
 
 def test_page_holds_fusion_importance_frequency_counts_and_comparison(page: Any) -> None:
@@ -230,11 +288,11 @@ def test_page_opens_with_it_where_there_is_no_skill(files: Any) -> None:
     assert said < page.text.index("1 Map")
 
 
-def test_test_set_has_its_own_column_and_charts(files: Any) -> None:
+def test_test_set_has_its_own_row_and_charts(files: Any) -> None:
     files.designs["test"] = replace(files.designs["random"], folds=1)
     files.validate()
     page = files.render()
-    assert "Test set" in page.text
+    assert "Test set" in [label for label, _, _ in _score_rows(page)]
     assert "no sites set aside" not in page.text
     assert len(page.named("svg")) == 9
 
@@ -247,6 +305,40 @@ def test_a_design_that_the_report_has_no_words_for_is_shown_all_the_same(files: 
     page = files.render()
     assert "Leave one valley out" in page.text
     assert "no predictions of its own" in page.text
+
+
+def test_a_design_with_the_predictions_of_another_is_scored_and_not_drawn(files: Any) -> None:
+    # Its charts would be those of the other design again, or an empty box.
+    random = files.designs["random"]
+    files.designs["random_weighted"] = replace(random, borrowed_from="random")
+    files.validate()
+    page = files.render()
+    label = "Random folds, weighted"
+    assert label in [name for name, _, _ in _score_rows(page)]
+    assert f"<h3>{label}</h3>" not in page.html
+    assert page.html.count("<h3>Random folds</h3>") == 2
+    assert "no predictions of its own" not in page.text
+    assert len(page.named("svg")) == 7
+
+
+def test_no_skill_opens_the_scores_and_notes_are_listed(files: Any) -> None:
+    files.told = {
+        "no_skill": "no skill is shown: R² under knndm folds is 0.05 <b>",
+        "notes": ["no knndm folds: the region has no points", "two groups were joined."],
+    }
+    files.validate()
+    page = files.render()
+    section = page.html[page.html.index('id="scores"') : page.html.index('id="scatter"')]
+    said = "No skill is shown: R² under kNNDM folds is 0.05 &lt;b&gt;."
+    assert section.index('class="notice" role="note"') < section.index(said)
+    assert section.index(said) < section.index("<table>")
+    assert "<li>No kNNDM folds: the region has no points.</li>" in section
+    assert "<li>Two groups were joined.</li>" in section
+    files.told = {"no_skill": None, "notes": []}
+    files.validate()
+    section = files.render().html.partition('id="scores"')[2].partition('id="scatter"')[0]
+    assert "notice" not in section
+    assert "Of the folds:" not in section
 
 
 def test_sites_without_prediction_are_counted_and_not_drawn(files: Any) -> None:
