@@ -75,7 +75,44 @@ class Design(_Document):
     bias_by_fifth_of_observation: tuple[Fifth, ...]
 
 
+class LevelCoverage(_Document):
+    """Held-out observations inside the intervals of a level; None where there were too few."""
+
+    level: float
+    picp: float | None
+    standard_error: float | None
+    mean_width: float | None
+
+
+class Coverage(_Document):
+    n: int
+    levels: tuple[LevelCoverage, ...]
+
+
+class IntervalReport(_Document):
+    """How the intervals held; those of the map were made from errors of `promised_under`."""
+
+    promised_under: str
+    level: float
+    designs: dict[str, Coverage]
+    test: Coverage | None
+
+    @property
+    def parts(self) -> dict[str, Coverage]:
+        """All designs and, last, the test set."""
+        return self.designs | ({} if self.test is None else {"test": self.test})
+
+
+class Applicability(_Document):
+    """Threshold of the dissimilarity index, and the design that it was found under."""
+
+    design: str
+    threshold: float
+
+
 class Validation(_Document):
+    intervals: IntervalReport
+    applicability: Applicability
     no_skill: str | None
     notes: tuple[str, ...]
     designs: dict[str, Design]
@@ -177,13 +214,17 @@ class CovariateReport(_Document):
 
 
 class MapCounts(_Document):
-    """Pixels: of the region, with a value, at a physical bound, without a value."""
+    """Pixels: of the region, with a value, at a physical bound, without a value.
+
+    `outside_area` counts those with a value that lie outside the area of applicability.
+    """
 
     region: int
     predicted: int
     clipped: int
     missing: int
     unseen_levels: int
+    outside_area: int
 
 
 class Comparison(_Document):
@@ -202,7 +243,7 @@ class ReportData:
     importance : feature, unit, group, mean_absolute_shap, share; the largest first
     sites : kept sites: site_id, longitude, latitude (degrees), method, group, split, target
     excluded : rows of the field table that were left out: row, site_id, reason, detail
-    map_file : None where there is no map
+    map_file, companion_file, flags_file : None where there is none
     fingerprints : SHA-256 of model, samples and map, by name
     """
 
@@ -216,6 +257,8 @@ class ReportData:
     site_report: SiteReport
     covariates: CovariateReport | None
     map_file: Path | None
+    companion_file: Path | None
+    flags_file: Path | None
     counts: MapCounts | None
     comparison: Comparison | None
     fingerprints: dict[str, str]
@@ -271,6 +314,8 @@ def read_report_data(study: Study) -> ReportData:
         site_report=_document(sites / "report.json", SiteReport),
         covariates=_optional(study.covariates_folder / "report.json", CovariateReport),
         map_file=map_file,
+        companion_file=_beside_map(study, "companion"),
+        flags_file=_beside_map(study, "flags"),
         counts=_optional(study.map_folder / "counts.json", MapCounts),
         # Without a reference in the settings, a comparison that lies there is an old one.
         comparison=(
@@ -280,6 +325,12 @@ def read_report_data(study: Study) -> ReportData:
         ),
         fingerprints=fingerprints,
     )
+
+
+def _beside_map(study: Study, kind: str) -> Path | None:
+    """Return a file beside the map; one that the settings do not ask for is an old one."""
+    path = study.map_file.with_name(f"{study.map_file.stem}_{kind}.tif")
+    return path if study.settings.map.companion and path.exists() else None
 
 
 _AnyDocument = TypeVar("_AnyDocument", bound=_Document)

@@ -16,6 +16,7 @@ from export.report import charts, text, words
 from export.report.data import Design, ReportData, read_report_data
 from export.report.drawing import MARKERS
 from export.report.map_figure import MapPicture, map_figure, read_picture
+from export.report.map_files import companion_parts, flag_parts
 from export.study import Study
 from export.study.grid import region_text, study_geobox
 from local_ml.files import write_whole
@@ -46,7 +47,7 @@ def write_report(study: Study, path: Path, *, provenance: dict[str, str]) -> lis
     MissingStepError
         where a step that the page cannot do without has not run.
     ExportError
-        where a result file cannot be read.
+        where a result file cannot be read; of the map or beside it, a `RasterError`.
     """
     data = read_report_data(study)
     page = _environment().get_template("template.html").render(_context(study, data, provenance))
@@ -119,6 +120,8 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
         "skill_warnings": words.skill_warnings(data),
         "map": _map(data, target, unit),
         "score_rows": _score_rows(data),
+        "coverage": _coverage(data),
+        "map_files": _map_files(data),
         "lead": _lead_designs(data),
         "designs": [
             {
@@ -193,6 +196,38 @@ def _score_rows(data: ReportData) -> list[dict[str, Any]]:
         reference = {"label": "Reference map", "n": data.comparison.pixels, "plain": False}
         rows.append(reference | {"scores": data.comparison.scores, "intervals": None})
     return rows
+
+
+def _coverage(data: ReportData) -> dict[str, Any]:
+    """Return the table of coverage: names of the designs; by level what was found under each."""
+    intervals = data.validation.intervals
+    levels = sorted({of.level for part in intervals.parts.values() for of in part.levels})
+    found = [{of.level: of for of in part.levels} for part in intervals.parts.values()]
+    promised = {of.level: of for of in intervals.designs[intervals.promised_under].levels}
+    return {
+        "names": list(intervals.parts),
+        "rows": [
+            {
+                "level": level,
+                "found": [part.get(level) for part in found],
+                "width": promised[level].mean_width if level in promised else None,
+            }
+            for level in levels
+        ],
+    }
+
+
+def _map_files(data: ReportData) -> list[dict[str, Any]]:
+    """Return the files beside the map with their bands or bits."""
+    files: list[dict[str, Any]] = []
+    if data.companion_file is not None:
+        parts = companion_parts(data.companion_file)
+        files.append({"name": data.companion_file.name, "of": "Band", "parts": parts})
+    if data.flags_file is not None:
+        files.append(
+            {"name": data.flags_file.name, "of": "Bit", "parts": flag_parts(data.flags_file)}
+        )
+    return files
 
 
 def _lead_designs(data: ReportData) -> list[str]:

@@ -7,7 +7,7 @@ study at hand; none is said without them.
 import re
 
 from export.report.data import Comparison, Design, ReportData, Scores
-from export.report.text import count, fixed, share
+from export.report.text import count, fixed, percent, share, significant
 
 SCORES = {
     "r2": (
@@ -151,6 +151,34 @@ def difference_sentence(data: ReportData) -> str | None:
             "much, and neither should be read to the second decimal."
         )
     return f"{pair}. They agree, so that the nearness of sites does not flatter the score."
+
+
+def coverage_sentence(data: ReportData) -> str:
+    """Say what the interval of a pixel promises, under which design, and whether it kept it."""
+    intervals = data.validation.intervals
+    design = design_phrase(intervals.promised_under)
+    text = (
+        f"The interval of a pixel is to hold {percent(intervals.level)} of new observations there. "
+        f"Its width was found from the errors under {design}, and under these it is to cover"
+    )
+    levels = intervals.designs[intervals.promised_under].levels
+    found = next((of for of in levels if of.level == intervals.level), None)
+    if found is None or found.picp is None:
+        return f"{text}."
+    return f"{text}: {share(found.picp)} of the sites left out lay inside."
+
+
+def applicability_sentence(data: ReportData) -> str | None:
+    """Say how much of the map is unlike all training sites; None without counts of pixels."""
+    counts, rule = data.counts, data.validation.applicability
+    if counts is None or not counts.predicted:
+        return None
+    return (
+        f"{share(counts.outside_area / counts.predicted)} of the predicted pixels "
+        f"({fixed(counts.outside_area, 0)}) lie outside the area of applicability: their "
+        f"dissimilarity index is above {significant(rule.threshold)}, the threshold found under "
+        f"{design_phrase(rule.design)}. No score and no interval is warranted there."
+    )
 
 
 def baseline_sentence(data: ReportData) -> str | None:

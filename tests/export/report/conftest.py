@@ -144,6 +144,24 @@ class Design:
         }
 
 
+def _coverage(number: int) -> dict[str, Any]:
+    """Return the coverage of the design of that number; its figures are those of no other."""
+    return {
+        "n": SITES,
+        "levels": [
+            {
+                "level": level,
+                "picp": level + 0.015625 * (number + 1),
+                "standard_error": 0.03125 / (number + 1),
+                "mean_width": 0.25 * level + 0.00390625 * number,
+                "interval_score": 0.3,
+            }
+            for level in (0.5, 0.9)
+        ],
+        "pit_histogram": None,
+    }
+
+
 def _design(folds: int, noise: float, seed: int) -> Design:
     random = np.random.default_rng(seed)
     observed = _target()
@@ -239,7 +257,7 @@ COVARIATES: dict[str, Any] = {
 
 COUNTS = {
     "schema_version": 1, "region": 1200, "predicted": 1100, "clipped": 11, "missing": 100,
-    "unseen_levels": 3,
+    "unseen_levels": 3, "outside_area": 77,
 }  # fmt: skip
 
 COMPARISON: dict[str, Any] = {
@@ -289,6 +307,8 @@ class StudyFiles:
         self.json("map/counts.json", COUNTS)
         self.json("map/comparison.json", COMPARISON)
         self.map(north_to_south())
+        self.companion(("lower", "upper", "dissimilarity_index", "local_point_density"))
+        self.flags(flag_masks="1 32", flag_meanings="outside_area_of_applicability no_prediction")
 
     def validate(self, *, log: bool = False) -> None:
         """Write validation.json and out_of_fold.csv from `designs`."""
@@ -296,7 +316,19 @@ class StudyFiles:
         test = reports.pop("test", None)
         self.json(
             "model/validation.json",
-            {"schema_version": 1, "designs": reports, "test": test} | self.told,
+            {
+                "schema_version": 1,
+                "designs": reports,
+                "test": test,
+                "intervals": {
+                    "promised_under": "grouped",
+                    "level": 0.9,
+                    "designs": {name: _coverage(number) for number, name in enumerate(reports)},
+                    "test": None if test is None else _coverage(len(reports)),
+                },
+                "applicability": {"design": "grouped", "threshold": 0.6171875, "outside": 3},
+            }
+            | self.told,
         )
         parts = [
             _sites()[["site_id", "method", "group"]].assign(
@@ -326,6 +358,16 @@ class StudyFiles:
         write_map(path, values)
         return path
 
+    def companion(self, bands: tuple[str, ...]) -> None:
+        units = {"lower": "m3 m-3", "upper": "m3 m-3"}
+        with _raster(self.folder / "map/vwc_companion.tif", len(bands), "float32") as dataset:
+            dataset.descriptions = bands
+            dataset.units = [units.get(band, "1") for band in bands]
+
+    def flags(self, **tags: str) -> None:
+        with _raster(self.folder / "map/vwc_flags.tif", 1, "uint8") as dataset:
+            dataset.update_tags(**tags)
+
     @property
     def study(self) -> Study:
         return Study(self.folder, parse_study(self.toml, "study.toml"))
@@ -353,6 +395,13 @@ def write_map(
         transform=Affine(pixel, 0, west, 0, -pixel, north),
     ) as dataset:  # fmt: skip
         dataset.write(values, 1)
+
+
+def _raster(path: Path, bands: int, dtype: str) -> Any:
+    return rasterio.open(
+        path, "w", driver="GTiff", count=bands, height=2, width=2, dtype=dtype, crs="EPSG:4326",
+        transform=Affine(PIXEL_DEG, 0, WEST, 0, -PIXEL_DEG, NORTH),
+    )  # fmt: skip
 
 
 @pytest.fixture
