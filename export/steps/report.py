@@ -17,7 +17,7 @@ def report_step(context: Context) -> None:
         study.covariates_folder / "report.json",
         study.map_folder / "counts.json",
         study.map_folder / "comparison.json",
-        study.map_file,
+        *sorted(study.map_folder.glob("*.tif")),
     ]
 
     def work() -> tuple[list[Path], str]:
