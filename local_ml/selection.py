@@ -215,9 +215,11 @@ def clustered_standard_error(values: np.ndarray, group: np.ndarray) -> float:
     Parameters
     ----------
     values : (n,)
-    group : (n,) at least two groups
+    group : (n,). Of a single group nothing can be told; each row then counts as its own
     """
-    _, position = np.unique(group, return_inverse=True)
+    names, position = np.unique(group, return_inverse=True)
+    if len(names) == 1:
+        position = np.arange(len(values))
     sums = np.bincount(position, weights=values - values.mean())
     return sqrt(len(sums) / (len(sums) - 1) * float(sums @ sums)) / len(values)
 

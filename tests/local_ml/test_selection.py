@@ -246,3 +246,10 @@ def test_each_rule_picks_its_own_set_from_one_path():
     assert [step.n for step in results["probes"].path] == [len(results["probes"].chosen)]
     reasons = {dropped.reason for dropped in results["probes"].dropped}
     assert all("probes of noise" in reason for reason in reasons)
+
+
+def test_a_single_group_has_the_standard_error_of_independent_rows():
+    """One chain of neighbours is one group, and must end in a message, not in a division by 0."""
+    values = np.random.default_rng(5).normal(size=40)
+    expected = values.std(ddof=1) / np.sqrt(40)
+    assert clustered_standard_error(values, np.repeat("g0", 40)) == pytest.approx(expected)
