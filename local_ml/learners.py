@@ -86,27 +86,25 @@ def lighten(settings: EnsembleSettings, trees: int) -> EnsembleSettings:
 def _random_forest(settings: ForestSettings, seed: int) -> Member:
     from sklearn.ensemble import RandomForestRegressor
 
-    member: Member = RandomForestRegressor(
-        n_estimators=settings.trees,
-        min_samples_leaf=settings.minimum_leaf,
-        max_features=settings.feature_share,
-        n_jobs=1,
-        random_state=seed,
-    )
+    member: Member = RandomForestRegressor(**_forest_options(settings, seed))
     return member
 
 
 def _extra_trees(settings: ForestSettings, seed: int) -> Member:
     from sklearn.ensemble import ExtraTreesRegressor
 
-    member: Member = ExtraTreesRegressor(
-        n_estimators=settings.trees,
-        min_samples_leaf=settings.minimum_leaf,
-        max_features=settings.feature_share,
-        n_jobs=1,
-        random_state=seed,
-    )
+    member: Member = ExtraTreesRegressor(**_forest_options(settings, seed))
     return member
+
+
+def _forest_options(settings: ForestSettings, seed: int) -> dict[str, Any]:
+    return {
+        "n_estimators": settings.trees,
+        "min_samples_leaf": settings.minimum_leaf,
+        "max_features": settings.feature_share,
+        "n_jobs": 1,
+        "random_state": seed,
+    }
 
 
 def _xgboost(settings: XGBoostSettings, seed: int) -> Member:

@@ -21,7 +21,7 @@ import pandera.pandas as pa
 
 from local_ml.errors import SampleTableError
 from local_ml.features import Feature
-from local_ml.files import json_bytes, write_whole
+from local_ml.files import csv_bytes, json_bytes, write_whole
 from local_ml.settings import TargetSettings
 
 SCHEMA_VERSION = 1
@@ -206,8 +206,7 @@ def write_samples(
     path = Path(folder) / "samples.csv"
     # The table goes last: where it lies, its description lies too.
     write_whole(path.with_suffix(".json"), json_bytes(document))
-    text = frame[columns].to_csv(index=False, lineterminator="\n")
-    write_whole(path, text.encode())
+    write_whole(path, csv_bytes(frame[columns]))
     return path
 
 

@@ -17,7 +17,7 @@ from local_ml.applicability import applicability_of
 from local_ml.bundle import write_bundle
 from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
-from local_ml.files import json_bytes, write_whole
+from local_ml.files import csv_bytes, json_bytes, write_whole
 from local_ml.held_out import HeldOut
 from local_ml.intervals import fit_interval_rule, interval_report
 from local_ml.pipeline import FittedPipeline, MoisturePipeline
@@ -88,8 +88,8 @@ def train(
         "selection.json": json_bytes(
             selection_document(fitted, validation) | {"ablation": ablation}
         ),
-        "out_of_fold.csv": _csv(out_of_fold_frame(table, validation)),
-        "importance.csv": _csv(importance_frame(fitted)),
+        "out_of_fold.csv": csv_bytes(out_of_fold_frame(table, validation)),
+        "importance.csv": csv_bytes(importance_frame(fitted)),
     }
     for name, content in documents.items():
         write_whole(folder / name, content)
@@ -205,8 +205,3 @@ def out_of_fold_frame(table: SampleTable, validation: ValidationResult) -> pd.Da
         ],
         ignore_index=True,
     )
-
-
-def _csv(frame: pd.DataFrame) -> bytes:
-    text: str = frame.to_csv(index=False, lineterminator="\n")
-    return text.encode()

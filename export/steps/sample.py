@@ -19,7 +19,7 @@ from export.steps.context import Context
 from export.study.grid import study_region
 from gee.grid import centres, grid_to_json
 from local_ml.features import Feature
-from local_ml.files import json_bytes, write_whole
+from local_ml.files import csv_bytes, json_bytes, write_whole
 from local_ml.samples import write_samples
 from local_ml.sites import flag_elevation
 
@@ -171,7 +171,7 @@ def _domain(context: Context, region: Region, sources: Sequence[CovariateSource]
         ],
         axis=1,
     )
-    write_whole(study.domain_file, frame.to_csv(index=False, lineterminator="\n").encode())
+    write_whole(study.domain_file, csv_bytes(frame))
     return study.domain_file
 
 

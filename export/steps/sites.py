@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from export.steps.context import Context, logger
-from local_ml.files import json_bytes, write_whole
+from local_ml.files import csv_bytes, json_bytes, write_whole
 
 
 def sites_step(context: Context) -> None:
@@ -62,7 +62,7 @@ def _screen(context: Context) -> tuple[list[Path], str]:
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> Path:
-    write_whole(path, table.to_csv(index=False, lineterminator="\n").encode())
+    write_whole(path, csv_bytes(table))
     return path
 
 
