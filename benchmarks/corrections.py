@@ -17,12 +17,12 @@ import numpy as np
 from selection_rules import make_world
 from sklearn.ensemble import RandomForestRegressor
 
-from local_ml.fusion import fit_fusion
-from local_ml.learners import lighten
-from local_ml.metrics import r2, rmse
-from local_ml.metrics import slope_observed_on_predicted as slope
-from local_ml.pipeline import MoisturePipeline
+from local_ml.learning.fusion import fit_fusion
+from local_ml.learning.learners import lighten
+from local_ml.learning.pipeline import MoisturePipeline
 from local_ml.samples import SampleTable
+from local_ml.scores.metrics import r2, rmse
+from local_ml.scores.metrics import slope_observed_on_predicted as slope
 from local_ml.settings import (
     EnsembleSettings,
     FusionSettings,

@@ -17,14 +17,14 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from export.study import Study
-from local_ml.folds import splitter
-from local_ml.held_out import HeldOut
-from local_ml.intervals import fit_interval_rule, interval_report
-from local_ml.pipeline import MoisturePipeline
+from local_ml.folds.splitters import splitter
+from local_ml.learning.pipeline import MoisturePipeline
+from local_ml.prediction.target_transform import TargetTransform
 from local_ml.samples import SampleTable, read_samples
 from local_ml.settings import IntervalSettings, LearningSettings
-from local_ml.target_transform import TargetTransform
-from local_ml.validation import training_rows
+from local_ml.validation.held_out import HeldOut
+from local_ml.validation.intervals import fit_interval_rule, interval_report
+from local_ml.validation.nested import training_rows
 
 FLOORS = (None, 0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 SEED_OF_FOLDS = 1

@@ -18,13 +18,13 @@ import numpy as np
 from scipy.stats import spearmanr
 from selection_rules import make_world
 
-from local_ml import selection as elimination
-from local_ml.ensemble import fit_members, predict_members
-from local_ml.features_encoding import FeatureEncoding
+from local_ml.learning import selection as elimination
+from local_ml.learning.ensemble import fit_members, predict_members
+from local_ml.learning.selection import clustered_standard_error
+from local_ml.prediction.features_encoding import FeatureEncoding
+from local_ml.prediction.target_transform import TargetTransform
 from local_ml.samples import SampleTable, read_samples, read_target
-from local_ml.selection import clustered_standard_error
 from local_ml.settings import EnsembleSettings, SelectionSettings
-from local_ml.target_transform import TargetTransform
 
 
 def main() -> None:

@@ -18,10 +18,10 @@ import numpy as np
 from joblib import Parallel, delayed, parallel_config
 
 from local_ml.features import Feature
-from local_ml.folds import splitter
-from local_ml.learners import MEMBERS, make_member
+from local_ml.folds.splitters import splitter
+from local_ml.learning.learners import MEMBERS, make_member
+from local_ml.learning.selection import select_features
 from local_ml.samples import SampleTable
-from local_ml.selection import select_features
 from local_ml.settings import EnsembleSettings, SelectionSettings
 
 

@@ -24,9 +24,9 @@ from selection_rules import make_world, map_rmse
 from export.plateau.fieldwork import plan_visits
 from export.plateau.world import make_plateau
 from local_ml.domain import DomainSample
-from local_ml.folds import places_of
+from local_ml.folds.splitters import places_of
+from local_ml.learning.selection import select_features
 from local_ml.randomness import stream
-from local_ml.selection import select_features
 from local_ml.settings import EnsembleSettings, SelectionSettings, ValidationSettings
 
 DEFAULT = "random+grouped"

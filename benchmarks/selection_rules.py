@@ -22,11 +22,11 @@ from export.plateau.fields import random_field
 from export.plateau.fieldwork import plan_visits
 from export.plateau.layers import layers_of
 from export.plateau.world import make_plateau
-from local_ml import selection as elimination
-from local_ml.ensemble import fit_members, predict_members
 from local_ml.features import Feature
-from local_ml.features_encoding import FeatureEncoding
-from local_ml.learners import lighten
+from local_ml.learning import selection as elimination
+from local_ml.learning.ensemble import fit_members, predict_members
+from local_ml.learning.learners import lighten
+from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.randomness import stream
 from local_ml.samples import SampleTable
 from local_ml.settings import EnsembleSettings, SelectionSettings

@@ -35,7 +35,7 @@ DISTRIBUTION_BAND = "distribution"
 
 
 class PixelPrediction(Protocol):
-    """Prediction of a model, an entry a pixel; see `local_ml.predictor.Prediction`."""
+    """Prediction of a model, an entry a pixel; see `local_ml.prediction.predictor.Prediction`."""
 
     @property
     def value(self) -> np.ndarray: ...
@@ -58,7 +58,7 @@ class PixelPrediction(Protocol):
 
 
 class PixelPredictor(Protocol):
-    """What is asked of a saved model; see `local_ml.predictor.Predictor`."""
+    """What is asked of a saved model; see `local_ml.prediction.predictor.Predictor`."""
 
     @property
     def features(self) -> tuple[Feature, ...]: ...

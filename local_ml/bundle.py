@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from local_ml.applicability_rule import ApplicabilityRule
 from local_ml.errors import BundleError
-from local_ml.features_encoding import FeatureEncoding
 from local_ml.files import json_bytes, write_whole
 from local_ml.forest.compile import compile_forest, member_kind
 from local_ml.forest.compiled import CompiledForest
-from local_ml.fusion_rule import FusionRule
-from local_ml.interval_rule import IntervalRule
-from local_ml.predictor import ARRAYS, MANIFEST, SCHEMA_VERSION
+from local_ml.prediction.applicability_rule import ApplicabilityRule
+from local_ml.prediction.features_encoding import FeatureEncoding
+from local_ml.prediction.fusion_rule import FusionRule
+from local_ml.prediction.interval_rule import IntervalRule
+from local_ml.prediction.predictor import ARRAYS, MANIFEST, SCHEMA_VERSION
 from local_ml.settings import TargetSettings
 
 LIBRARIES = ("numpy", "scikit-learn", "xgboost", "catboost")

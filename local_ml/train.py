@@ -12,25 +12,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from local_ml.ablation import ablate
-from local_ml.applicability import applicability_of
 from local_ml.bundle import write_bundle
 from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
 from local_ml.files import csv_bytes, json_bytes, write_whole
-from local_ml.held_out import HeldOut
-from local_ml.intervals import fit_interval_rule, interval_report
-from local_ml.pipeline import FittedPipeline, MoisturePipeline
+from local_ml.learning.pipeline import FittedPipeline, MoisturePipeline
 from local_ml.samples import SampleTable
 from local_ml.settings import LearningSettings
-from local_ml.stability import selection_stability
-from local_ml.validation import (
+from local_ml.validation.ablation import ablate
+from local_ml.validation.applicability import applicability_of
+from local_ml.validation.held_out import HeldOut
+from local_ml.validation.intervals import fit_interval_rule, interval_report
+from local_ml.validation.nested import (
     FoldCache,
     ProgressCallback,
     ValidationResult,
     training_rows,
     validate,
 )
+from local_ml.validation.stability import selection_stability
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from export.mosaic import write_beside, write_mosaic
 from export.rasters import read_info
 from export.steps.context import Context
 from export.study.grid import study_region
-from local_ml.predictor import Predictor
+from local_ml.prediction.predictor import Predictor
 
 
 def mosaic_step(context: Context) -> None:

@@ -14,7 +14,7 @@ from export.progress import Progress
 from export.steps.context import Context
 from export.study import STUDY_FILE
 from local_ml.files import json_bytes, write_whole
-from local_ml.predictor import Predictor
+from local_ml.prediction.predictor import Predictor
 
 
 def predict_step(context: Context) -> None:

@@ -93,11 +93,11 @@ def _train(
     model: Path,
     progress: Progress,
 ) -> "TrainingResult":
-    from local_ml.ablation import count_fits
-    from local_ml.designs import count_folds
     from local_ml.domain import read_domain
+    from local_ml.folds.designs import count_folds
     from local_ml.samples import read_samples
     from local_ml.train import train
+    from local_ml.validation.ablation import count_fits
 
     table = read_samples(samples, learning.target)
     domain = None if domain_file is None else read_domain(domain_file, table.features)

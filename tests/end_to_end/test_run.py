@@ -61,7 +61,7 @@ def test_the_map_is_a_cog_that_says_what_it_holds(finished: Path) -> None:
 
 def test_the_map_holds_what_the_bundle_predicts_from_the_tiles(finished: Path) -> None:
     """An independent walk from tiles to map: a shifted tile or a swapped band would show."""
-    from local_ml.predictor import Predictor
+    from local_ml.prediction.predictor import Predictor
 
     predictor = Predictor.load(finished / "model")
     with rasterio.open(finished / "map" / "vwc.tif") as dataset:

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from local_ml.applicability_rule import ApplicabilityRule
 from local_ml.features import Feature
-from local_ml.features_encoding import FeatureEncoding
-from local_ml.fusion_rule import FusionRule
-from local_ml.interval_rule import IntervalRule
+from local_ml.prediction.applicability_rule import ApplicabilityRule
+from local_ml.prediction.features_encoding import FeatureEncoding
+from local_ml.prediction.fusion_rule import FusionRule
+from local_ml.prediction.interval_rule import IntervalRule
 from local_ml.settings import TargetSettings
 
 FEATURES = (
@@ -87,7 +87,7 @@ def model(make_values: Callable[[int, int], np.ndarray]) -> ModelParts:
     from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
     from xgboost import XGBRegressor
 
-    from local_ml.applicability import fit_applicability
+    from local_ml.validation.applicability import fit_applicability
 
     values = make_values(150, 1)
     rng = np.random.default_rng(2)

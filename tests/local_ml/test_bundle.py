@@ -11,8 +11,8 @@ import pytest
 
 from local_ml.errors import BundleError
 from local_ml.features import Feature
-from local_ml.features_encoding import FeatureEncoding
-from local_ml.predictor import Predictor
+from local_ml.prediction.features_encoding import FeatureEncoding
+from local_ml.prediction.predictor import Predictor
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from local_ml.features import Feature
-from local_ml.learners import lighten
-from local_ml.predictor import Predictor
+from local_ml.learning.learners import lighten
+from local_ml.prediction.predictor import Predictor
 from local_ml.samples import SampleTable
 from local_ml.settings import (
     EnsembleSettings,

@@ -14,8 +14,8 @@ from affine import Affine
 
 from export.report import write_report
 from export.study import Study, parse_study
-from local_ml.fusion_rule import FusionRule
-from local_ml.metrics import bias_by_fifths, scores
+from local_ml.prediction.fusion_rule import FusionRule
+from local_ml.scores.metrics import bias_by_fifths, scores
 
 SITES = 60
 WEST, NORTH, PIXEL_DEG = 93.0, 35.5, 0.01

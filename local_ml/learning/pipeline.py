@@ -1,0 +1,187 @@
+"""Everything that is fitted, in one object: what validation refits in each fold and training fits.
+
+In: a table of training rows. Out: a fitted pipeline that predicts the target in its own unit.
+Imputation, selection, members, weights and calibration are all fitted inside `fit`, on the rows
+given and no others. A pipeline holds settings and never a fitted state, so that a fold cannot
+inherit anything from another.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from local_ml.domain import DomainSample
+from local_ml.errors import PredictionError, TrainingError
+from local_ml.folds.splitters import places_of
+from local_ml.learning.ensemble import (
+    OutOfFoldPredictions,
+    fit_members,
+    out_of_fold,
+    predict_members,
+)
+from local_ml.learning.fusion import fit_alternatives, fit_fusion, precision_weights
+from local_ml.learning.learners import Member
+from local_ml.learning.selection import SelectionResult, select_features
+from local_ml.prediction.features_encoding import FeatureEncoding
+from local_ml.prediction.fusion_rule import FusionRule
+from local_ml.prediction.interval_rule import members_spread
+from local_ml.prediction.target_transform import TargetTransform
+from local_ml.samples import SampleTable
+from local_ml.settings import LearningSettings
+
+FEWEST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class FittedPipeline:
+    """A fitted model of the target.
+
+    Parameters
+    ----------
+    candidates : names of the features of the table that it was fitted on
+    selection : what was kept and why
+    encoding : of the features kept
+    members : fitted on all rows used
+    rule : how their predictions become the delivered value
+    out_of_fold : their held-out predictions of the rows used
+    used_rows : (n_used,) positions in the table; the others miss a value in a feature kept
+    weight : (n_used,) of the sites, mean 1
+    alternatives : rules of every correction, fitted on the same predictions, to be scored beside
+        `rule`
+    """
+
+    candidates: tuple[str, ...]
+    selection: SelectionResult
+    encoding: FeatureEncoding
+    members: dict[str, Member]
+    rule: FusionRule
+    out_of_fold: OutOfFoldPredictions
+    used_rows: np.ndarray
+    weight: np.ndarray
+    alternatives: dict[str, FusionRule]
+
+    def predict(self, table: SampleTable | np.ndarray) -> np.ndarray:
+        """Return the delivered values, (n,) float64, target's unit; NaN where none can be given.
+
+        Parameters
+        ----------
+        table : features are taken by name; or an array (n, candidates) in their order
+        """
+        matrix, valid = self._member_predictions(table)
+        value, _ = self.rule.deliver(matrix)
+        return np.where(valid, value, np.nan)
+
+    def predict_transformed(self, table: SampleTable | np.ndarray) -> np.ndarray:
+        """Return the calibrated predictions, (n,), transformed scale, not clipped."""
+        matrix, valid = self._member_predictions(table)
+        return np.where(valid, self.rule.calibrate(self.rule.fuse(matrix)), np.nan)
+
+    def predict_alternatives(self, table: SampleTable | np.ndarray) -> dict[str, np.ndarray]:
+        """Return what each correction would have delivered; units and NaN as in `predict`."""
+        matrix, valid = self._member_predictions(table)
+        return {
+            name: np.where(valid, rule.deliver(matrix)[0], np.nan)
+            for name, rule in self.alternatives.items()
+        }
+
+    def predict_spread(self, table: SampleTable | np.ndarray) -> np.ndarray:
+        """Return how far the members stand apart, (n,), transformed scale; NaN as in `predict`."""
+        matrix, valid = self._member_predictions(table)
+        return np.where(valid, members_spread(matrix), np.nan)
+
+    def _member_predictions(self, table: SampleTable | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if isinstance(table, SampleTable):
+            values = table.with_features(self.selection.chosen).values
+        else:
+            if table.ndim != 2 or table.shape[1] != len(self.candidates):
+                raise PredictionError(
+                    f"values of shape {table.shape} do not fit the {len(self.candidates)} "
+                    "candidates that the model was trained with"
+                )
+            columns = [self.candidates.index(name) for name in self.selection.chosen]
+            values = table[:, columns]
+        valid = self.encoding.valid(values)
+        predictions = np.zeros((len(values), len(self.members)))
+        if valid.any():
+            X = self.encoding.encode(values[valid])
+            predictions[valid] = predict_members(self.members, X)
+        return predictions, valid
+
+
+@dataclass(frozen=True)
+class MoisturePipeline:
+    """Selection, ensemble and fusion, with their settings."""
+
+    settings: LearningSettings
+
+    def fit(
+        self, table: SampleTable, explain: bool = False, domain: DomainSample | None = None
+    ) -> FittedPipeline:
+        """Fit everything on the rows of the table.
+
+        Parameters
+        ----------
+        table : training rows alone; its column `split` is not looked at
+        explain : also compute the SHAP values of the held-out rows
+        domain : points of the region, which folds of design ``knndm`` need
+
+        Raises
+        ------
+        TrainingError
+            Too few rows or groups, a constant target, or nothing to learn from.
+        """
+        settings, seed = self.settings, self.settings.seed
+        _require_learnable(table, "")
+        response = TargetTransform(settings.target.transform).forward(table.target)
+        # Places are found anew from the rows given: nothing of an outer fold's test rows is left.
+        places = None
+        if {"block", "knndm"} & set(settings.selection.designs):
+            places = places_of(table, domain, settings.validation)
+        selection = select_features(
+            table, response, settings.selection, settings.ensemble, seed, places
+        )
+        kept = table.with_features(selection.chosen)
+        encoding = FeatureEncoding.fit(kept.features, kept.values)
+        used_rows = np.flatnonzero(encoding.valid(kept.values))
+        used, response = kept.rows(used_rows), response[used_rows]
+        _require_learnable(
+            used,
+            f" that have a value in every feature kept ({', '.join(kept.names)}); "
+            "another rule for missing values of a feature keeps more",
+        )
+        encoding = FeatureEncoding.fit(used.features, used.values)
+        measured = used.target_sd
+        if settings.target.transform == "log":
+            measured = measured / used.target  # the first-order error of a logarithm
+        weight = precision_weights(measured, selection.rmse**2)
+        held_out = out_of_fold(
+            used, response, settings.ensemble, settings.fusion, seed, weight, explain
+        )
+        return FittedPipeline(
+            candidates=table.names,
+            selection=selection,
+            encoding=encoding,
+            members=fit_members(
+                encoding.encode(used.values), response, settings.ensemble, seed, weight
+            ),
+            rule=fit_fusion(held_out, response, settings.target, settings.fusion, weight),
+            alternatives=fit_alternatives(
+                held_out, response, settings.target, settings.fusion, weight
+            ),
+            out_of_fold=held_out,
+            used_rows=used_rows,
+            weight=weight,
+        )
+
+
+def _require_learnable(table: SampleTable, which: str) -> None:
+    if table.n < FEWEST_ROWS:
+        raise TrainingError(
+            f"{table.n} training sites{which}: at least {FEWEST_ROWS} are needed, and some "
+            "hundred for a map worth having"
+        )
+    if np.ptp(table.target) == 0:
+        raise TrainingError(
+            f"the target is {table.target[0]:g} at all {table.n} training sites{which}: "
+            "there is nothing to learn"
+        )

@@ -1,0 +1,309 @@
+"""Prediction from a saved model, without the libraries that trained it.
+
+In: the folder of a model bundle (docs/model-bundle.md), and the values of its features as arrays
+bound by name, each in the feature's own unit, NaN where missing. Out: the target and its interval
+in their own unit, and how unlike the training sites a pixel is; NaN where no prediction can be
+made. Imports the standard library, numpy and numba alone.
+"""
+
+import difflib
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from local_ml.errors import BundleError, PredictionError
+from local_ml.features import Feature
+from local_ml.forest.compiled import CompiledForest
+from local_ml.forest.evaluate import evaluate
+from local_ml.prediction.applicability_rule import ApplicabilityRule
+from local_ml.prediction.features_encoding import FeatureEncoding
+from local_ml.prediction.fusion_rule import FusionRule
+from local_ml.prediction.interval_rule import IntervalRule, members_spread
+
+SCHEMA_VERSION = 2
+MANIFEST = "manifest.json"
+ARRAYS = "arrays.npz"
+
+# Pixels that are encoded at a time: some 100 columns of them take 25 MB.
+BLOCK_PIXELS = 65536
+
+ADVICE = "train again, or copy the whole folder of the model once more"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What was predicted; every array has the shape of the bands, or that shape behind `members`.
+
+    Parameters
+    ----------
+    value : float32, in the target's unit; NaN where there is no prediction
+    clipped : bool, where a physical bound was put in the place of the value
+    valid : bool, where there is a prediction
+    members : (members, ...) float32, on the transformed scale, in the order of the bundle; NaN
+        where there is no prediction
+    lower, upper : float32, in the target's unit: the interval; NaN where there is no prediction
+    dissimilarity_index : float32, distance to the nearest training site in units of their mean
+        distance; NaN where there is no prediction
+    local_point_density : float32, number of training sites within the threshold; NaN where there
+        is no prediction
+    outside_area : bool, where there is a prediction outside the area of applicability
+    unseen_levels : number of pixels left out for a level that a categorical feature never listed
+    distribution : float32, in the target's unit: the second product, whose values are distributed
+        as the observations are; NaN where there is no prediction; None where the model has none
+    """
+
+    value: np.ndarray
+    clipped: np.ndarray
+    valid: np.ndarray
+    members: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    dissimilarity_index: np.ndarray
+    local_point_density: np.ndarray
+    outside_area: np.ndarray
+    unseen_levels: int
+    distribution: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A model read from its bundle.
+
+    Parameters
+    ----------
+    encoding : from the values of the features to the model matrix
+    forests : the members, compiled, in the order of the rule
+    rule : from the members' predictions to the delivered value
+    intervals : from their spread to its interval
+    applicability : how unlike the training sites a row of the model matrix is
+    target_name, target_unit : of the delivered value
+    fingerprint : sha256 of the manifest, which holds the sha256 of the arrays
+    """
+
+    encoding: FeatureEncoding
+    forests: tuple[CompiledForest, ...]
+    rule: FusionRule
+    intervals: IntervalRule
+    applicability: ApplicabilityRule
+    target_name: str
+    target_unit: str
+    fingerprint: str
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The features that a prediction needs, by name, unit and missing rule."""
+        return self.encoding.features
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether a prediction has the second product too."""
+        return self.rule.distribution is not None
+
+    @classmethod
+    def load(cls, folder: Path) -> "Predictor":
+        """Read a bundle, and check all of it before anything is predicted.
+
+        Raises
+        ------
+        BundleError
+            A file is missing, is not the one that the manifest names by its hash, is of a
+            schema_version that this program doesn't read, or holds something else than a model.
+        """
+        path = Path(folder) / MANIFEST
+        content = _read(path)
+        try:
+            manifest = json.loads(content)
+            version = manifest["schema_version"]
+        except (ValueError, KeyError, TypeError) as fault:
+            raise BundleError(f"{path} is no manifest of a model ({fault!r}); {ADVICE}") from None
+        if version != SCHEMA_VERSION:
+            raise BundleError(
+                f"{path} has schema_version {version}, but this program reads {SCHEMA_VERSION}; "
+                "use the version of alm90 that wrote it, or train again"
+            )
+        arrays = _read_arrays(Path(folder), manifest)
+        try:
+            return _assemble(manifest, arrays, hashlib.sha256(content).hexdigest())
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+            raise BundleError(
+                f"{path} and {ARRAYS} do not make a model ({fault!r}); {ADVICE}"
+            ) from None
+
+    def predict(self, bands: Mapping[str, np.ndarray]) -> Prediction:
+        """Predict pixels or rows.
+
+        Parameters
+        ----------
+        bands : for each feature its values, (rows, cols) or (n,), in the feature's unit, NaN (or
+            masked) where missing. Bound by name: the order has no influence, bands that the model
+            doesn't use are ignored
+
+        Raises
+        ------
+        PredictionError
+            A feature has no band, or the bands have different shapes or hold no numbers.
+        """
+        columns = self._bind(bands)
+        shape = columns[0].shape
+        pixels = columns[0].size
+        value, lower, upper, unlike, near = np.full((5, pixels), np.nan, dtype=np.float32)
+        distribution = None
+        if self.rule.distribution is not None:
+            distribution = np.full(pixels, np.nan, dtype=np.float32)
+        members = np.full((len(self.forests), pixels), np.nan, dtype=np.float32)
+        clipped, valid, outside = np.zeros((3, pixels), dtype=bool)
+        unseen_levels = 0
+        flat = [column.reshape(-1) for column in columns]
+        for start in range(0, pixels, BLOCK_PIXELS):
+            block = slice(start, min(start + BLOCK_PIXELS, pixels))
+            values = np.column_stack([_float32(column[block]) for column in flat])
+            unseen_levels += int(self.encoding.unseen_level(values).sum())
+            valid[block] = self.encoding.valid(values)
+            # Most of a map's box may lie outside of the region: only valid pixels are encoded.
+            kept = start + np.flatnonzero(valid[block])
+            matrix = self.encoding.encode(values[kept - start])
+            predictions = np.column_stack([evaluate(forest, matrix) for forest in self.forests])
+            delivered, clipped[kept] = self.rule.deliver(predictions)
+            value[kept] = delivered
+            if distribution is not None:
+                distribution[kept], _ = self.rule.deliver_distribution(predictions)
+            members[:, kept] = predictions.T
+            lower[kept], upper[kept] = self.intervals.bounds(
+                self.rule.calibrate(self.rule.fuse(predictions)), members_spread(predictions)
+            )
+            unlike[kept], density = self.applicability.evaluate(matrix)
+            near[kept], outside[kept] = density, density == 0
+        return Prediction(
+            value=value.reshape(shape),
+            clipped=clipped.reshape(shape),
+            valid=valid.reshape(shape),
+            members=members.reshape(len(self.forests), *shape),
+            lower=lower.reshape(shape),
+            upper=upper.reshape(shape),
+            dissimilarity_index=unlike.reshape(shape),
+            local_point_density=near.reshape(shape),
+            outside_area=outside.reshape(shape),
+            unseen_levels=unseen_levels,
+            distribution=None if distribution is None else distribution.reshape(shape),
+        )
+
+    def _bind(self, bands: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        columns: list[np.ndarray] = []
+        for feature in self.features:
+            if feature.name not in bands:
+                folded = {name.casefold(): name for name in bands}
+                near = difflib.get_close_matches(feature.name.casefold(), folded, n=1, cutoff=0.5)
+                hint = f"; the nearest name is {folded[near[0]]!r}" if near else ""
+                raise PredictionError(
+                    f"the model needs the band {feature.name!r} (in {feature.unit}), which is not "
+                    f"among {', '.join(bands) or 'no bands at all'}{hint}"
+                )
+            column = np.asanyarray(bands[feature.name])
+            if column.dtype.kind not in "fiub":
+                raise PredictionError(
+                    f"band {feature.name!r} holds {column.dtype}; numbers are needed"
+                )
+            if column.ndim == 0:
+                raise PredictionError(
+                    f"band {feature.name!r} is a single number; an array of pixels is needed"
+                )
+            if columns and column.shape != columns[0].shape:
+                raise PredictionError(
+                    f"band {feature.name!r} has the shape {column.shape}, but "
+                    f"{self.features[0].name!r} has {columns[0].shape}; all must lie on one grid"
+                )
+            columns.append(column)
+        return columns
+
+
+def _float32(values: np.ndarray) -> np.ndarray:
+    """Return values as float32, NaN where masked or too large for float32."""
+    with np.errstate(over="ignore"):
+        numbers: np.ndarray = np.ma.filled(values.astype(np.float32), np.nan)
+    return numbers
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise BundleError(
+            f"{path} cannot be read ({fault.strerror}); give the folder of a trained model, "
+            f"which holds {MANIFEST} and {ARRAYS}"
+        ) from None
+
+
+def _read_arrays(folder: Path, manifest: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Read the arrays, from the very bytes whose hash was compared."""
+    path = folder / ARRAYS
+    content = _read(path)
+    files = manifest.get("files")
+    expected = files.get(ARRAYS) if isinstance(files, dict) else None
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise BundleError(
+            f"{path} is not the file that {MANIFEST} was written with (sha256 {found}, expected "
+            f"{expected}): it was cut off, altered or exchanged; {ADVICE}"
+        )
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as fault:
+        raise BundleError(f"{path} holds no plain arrays ({fault}); {ADVICE}") from None
+
+
+def _assemble(
+    manifest: dict[str, Any], arrays: Mapping[str, np.ndarray], fingerprint: str
+) -> Predictor:
+    """Put the model together; any contradiction is a ValueError."""
+    encoding = FeatureEncoding(
+        tuple(Feature.from_json(fields) for fields in manifest["features"]),
+        tuple(manifest["encoding"]["medians"]),
+    )
+    if list(encoding.columns) != manifest["encoding"]["columns"]:
+        raise ValueError("the columns of the encoding are not those of the features")
+    rule = FusionRule.from_json(manifest["fusion"])
+    target = manifest["target"]
+    for name in ("transform", "minimum", "maximum"):
+        if getattr(rule, name) != target[name]:
+            raise ValueError(f"target and fusion disagree about {name}")
+    if [member["name"] for member in manifest["members"]] != list(rule.members):
+        raise ValueError("the members are not those that the fusion weighs")
+    intervals = IntervalRule.from_json(manifest["intervals"])
+    for name in ("transform", "minimum", "maximum"):
+        if getattr(intervals, name) != target[name]:
+            raise ValueError(f"target and intervals disagree about {name}")
+    applicability = ApplicabilityRule.from_arrays(
+        arrays, "applicability.", manifest["applicability"]
+    )
+    if applicability.columns != len(encoding.columns):
+        raise ValueError("the area of applicability has other columns than the features make")
+    forests = tuple(_forest(member, arrays) for member in manifest["members"])
+    for name, forest in zip(rule.members, forests, strict=True):
+        if forest.columns > len(encoding.columns):
+            raise ValueError(f"{name} reads more columns than the features make")
+    return Predictor(
+        encoding=encoding,
+        forests=forests,
+        rule=rule,
+        intervals=intervals,
+        applicability=applicability,
+        target_name=target["name"],
+        target_unit=target["unit"],
+        fingerprint=fingerprint,
+    )
+
+
+def _forest(member: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> CompiledForest:
+    fields = member["forest"]
+    forest = CompiledForest.from_arrays(arrays, f"{member['name']}.", fields)
+    if (len(forest.roots), len(forest.feature)) != (fields["trees"], fields["nodes"]):
+        raise ValueError(f"{member['name']} has another number of trees or nodes than stated")
+    return forest

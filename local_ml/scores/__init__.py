@@ -1,0 +1,1 @@
+"""How good predictions are: scores, their bootstrap intervals, and whether they show any skill."""

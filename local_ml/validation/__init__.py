@@ -1,0 +1,1 @@
+"""What held-out rows say: nested scores, intervals, applicability, stability, ablation."""
