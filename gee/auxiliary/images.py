@@ -1,0 +1,19 @@
+"""Auxiliary layers: from scenes to one image a covariate."""
+
+from collections.abc import Collection
+
+import ee
+
+from gee.auxiliary.settings import AuxiliarySettings
+from gee.scope import Scope
+from gee.soil.settings import SoilSettings
+
+
+def images(
+    names: Collection[str],  # noqa: ARG001
+    scope: Scope,  # noqa: ARG001
+    settings: AuxiliarySettings,  # noqa: ARG001
+    soil: SoilSettings,  # noqa: ARG001
+) -> dict[str, ee.Image]:
+    """Return one single-band image a name, in the catalogue's unit, on its way to the grid."""
+    return {}

@@ -1,0 +1,63 @@
+"""Every covariate, and the choice that a study makes among them."""
+
+import difflib
+
+from gee.auxiliary.covariates import covariates as auxiliary_covariates
+from gee.climate.covariates import covariates as climate_covariates
+from gee.covariate import Covariate
+from gee.errors import CatalogueError
+from gee.optical.covariates import covariates as optical_covariates
+from gee.sentinel1.covariates import covariates as radar_covariates
+from gee.settings import CompositeSettings
+from gee.soil.covariates import covariates as soil_covariates
+from gee.temperature.covariates import covariates as temperature_covariates
+from gee.terrain.covariates import covariates as terrain_covariates
+
+
+def catalogue(settings: CompositeSettings) -> dict[str, Covariate]:
+    """Return every covariate by name, auxiliary layers last; this order is that of all tables."""
+    entries = (
+        *radar_covariates(settings.sentinel1),
+        *optical_covariates(settings.optical),
+        *temperature_covariates(settings.temperature),
+        *terrain_covariates(settings.terrain),
+        *soil_covariates(settings.soil),
+        *climate_covariates(settings.climate),
+        *auxiliary_covariates(settings.auxiliary),
+    )
+    return {entry.name: entry for entry in entries}
+
+
+def candidates(settings: CompositeSettings) -> tuple[Covariate, ...]:
+    """Return the covariates that a study learns from, in the catalogue's order.
+
+    Raises
+    ------
+    CatalogueError
+        where a name is not in the catalogue, or is an auxiliary layer.
+    """
+    known = {name: entry for name, entry in catalogue(settings).items() if entry.role == "feature"}
+    for key, names in (("covariates", settings.covariates), ("without", settings.without)):
+        for name in names:
+            if name not in known:
+                raise CatalogueError(f"earthengine.{key} names '{name}', {_reason(name, settings)}")
+    chosen = settings.covariates or tuple(
+        name for name, entry in known.items() if settings.preset in entry.presets
+    )
+    return tuple(
+        entry for name, entry in known.items() if name in chosen and name not in settings.without
+    )
+
+
+def auxiliary_layers(settings: CompositeSettings) -> tuple[Covariate, ...]:
+    """Return the layers that are never learned from."""
+    return tuple(entry for entry in catalogue(settings).values() if entry.role == "auxiliary")
+
+
+def _reason(name: str, settings: CompositeSettings) -> str:
+    known = catalogue(settings)
+    if name in known:
+        return "an auxiliary layer: it is never learned from"
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"the nearest is '{near[0]}'" if near else f"there are {', '.join(known)}"
+    return f"which is not in the catalogue; {hint}"

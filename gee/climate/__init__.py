@@ -1,0 +1,1 @@
+"""Precipitation, air temperature and snow cover."""

@@ -1,0 +1,1 @@
+"""Greenness and wetness indices, from Landsat and Sentinel-2."""

@@ -1,0 +1,1 @@
+"""Backscatter of thawed and frozen ground, from Sentinel-1."""

@@ -1,0 +1,21 @@
+"""Radar: from scenes to one image a covariate."""
+
+from collections.abc import Collection
+
+import ee
+
+from gee.optical.settings import OpticalSettings
+from gee.scope import Scope
+from gee.sentinel1.settings import Sentinel1Settings
+from gee.terrain.settings import TerrainSettings
+
+
+def images(
+    names: Collection[str],  # noqa: ARG001
+    scope: Scope,  # noqa: ARG001
+    settings: Sentinel1Settings,  # noqa: ARG001
+    optical: OpticalSettings,  # noqa: ARG001
+    terrain: TerrainSettings,  # noqa: ARG001
+) -> dict[str, ee.Image]:
+    """Return one single-band image a name, in the catalogue's unit, on its way to the grid."""
+    return {}

@@ -1,0 +1,64 @@
+"""The part of study.toml that says what Earth Engine computes: `[earthengine]`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gee.auxiliary.settings import AuxiliarySettings
+from gee.climate.settings import ClimateSettings
+from gee.frozen import FrozenSettings
+from gee.optical.settings import OpticalSettings
+from gee.sentinel1.settings import Sentinel1Settings
+from gee.soil.settings import SoilSettings
+from gee.temperature.settings import TemperatureSettings
+from gee.terrain.settings import TerrainSettings
+
+
+class CompositeSettings(FrozenSettings):
+    """How each covariate is computed; a change of them changes pixels."""
+
+    preset: Literal["published", "extended"] = Field(
+        "published",
+        description="which covariates are candidates: 'published' (what the record of the published "
+        "map lists) or 'extended' (all)",
+    )
+    covariates: tuple[str, ...] = Field(
+        (), description="names of the candidates; unless given, those of the preset"
+    )
+    without: tuple[str, ...] = Field((), description="names that are left out of the preset")
+    years: tuple[int, int] = Field(
+        (2009, 2024), description="first and last year whose scenes are used, both included"
+    )
+    sentinel1: Sentinel1Settings = Field(Sentinel1Settings(), description="radar")
+    optical: OpticalSettings = Field(OpticalSettings(), description="Landsat and Sentinel-2")
+    temperature: TemperatureSettings = Field(
+        TemperatureSettings(), description="land surface temperature"
+    )
+    terrain: TerrainSettings = Field(TerrainSettings(), description="elevation model")
+    soil: SoilSettings = Field(SoilSettings(), description="soil properties")
+    climate: ClimateSettings = Field(ClimateSettings(), description="climate and snow")
+    auxiliary: AuxiliarySettings = Field(
+        AuxiliarySettings(), description="layers that are never learned from"
+    )
+
+
+class EarthEngineSettings(CompositeSettings):
+    """The whole of `[earthengine]`: composites, and how the service is reached."""
+
+    project: str | None = Field(
+        None, description="Google Cloud project that is billed; the service needs one"
+    )
+    url: str | None = Field(
+        None,
+        description="'local:FOLDER' computes on the rasters of a folder, without an account; an "
+        "address such as 'http://127.0.0.1:8123' asks there. Unless given, Earth Engine itself",
+    )
+    endpoint: Literal["standard", "high_volume"] = Field(
+        "standard", description="'high_volume' suits many small requests of ready-made images"
+    )
+    deadline_s: float = Field(
+        330.0, gt=0, description="seconds after which an unanswered request is given up"
+    )
+    workers: int = Field(
+        8, ge=1, le=40, description="requests at once; the service allows 40 on each endpoint"
+    )

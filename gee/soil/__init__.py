@@ -1,0 +1,1 @@
+"""Soil properties, weighted by thickness over a depth."""

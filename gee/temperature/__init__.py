@@ -1,0 +1,1 @@
+"""Land surface temperature and degree-days, from MODIS."""

@@ -1,0 +1,1 @@
+"""Elevation and what follows from it, from SRTM."""
