@@ -10,45 +10,11 @@ from typing import Any
 import ee
 import numpy as np
 import pytest
-import rasterio
-from ee import deprecation
-from google.auth.credentials import AnonymousCredentials
 
 from gee.local import LocalEarthEngine
 
 NATIVE = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 """A 10 m lattice in UTM zone 46 north."""
-
-
-def write_raster(
-    path: Path,
-    array: np.ndarray[Any, Any],
-    transform: tuple[float, ...] = NATIVE,
-    crs: str = "EPSG:32646",
-    nodata: float | None = None,
-) -> Path:
-    """Write (bands, rows, cols) or (rows, cols) as a GeoTIFF."""
-    layers = array[None] if array.ndim == 2 else array
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=layers.shape[2],
-        height=layers.shape[1],
-        count=layers.shape[0],
-        dtype=layers.dtype.name,
-        crs=crs,
-        transform=rasterio.Affine(*transform),
-        nodata=nodata,
-    ) as target:
-        target.write(layers)
-    return path
-
-
-def write_catalogue(folder: Path, assets: dict[str, Any]) -> None:
-    """Write a folder's catalogue."""
-    document = {"schema_version": 1, "assets": assets}
-    (folder / "catalogue.json").write_text(json.dumps(document), "utf-8")
 
 
 def coordinates_raster(rows: int = 64, cols: int = 96) -> np.ndarray[Any, Any]:
@@ -64,7 +30,11 @@ def terrain_raster(rows: int = 64, cols: int = 96) -> np.ndarray[Any, Any]:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world(
+    tmp_path_factory: pytest.TempPathFactory,
+    write_raster: Callable[..., Path],
+    write_catalogue: Callable[[Path, dict[str, Any]], None],
+) -> Path:
     """A folder of small rasters whose values are known."""
     folder = tmp_path_factory.mktemp("world")
     write_raster(folder / "places.tif", coordinates_raster())
@@ -140,28 +110,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def connect(service: LocalEarthEngine, **options: Any) -> None:
-    """Point the client at a service, and keep it from waiting or calling elsewhere."""
-    # A non-empty list keeps Initialize from fetching the public list of deprecated assets.
-    deprecation.deprecated_assets = {"none": None}
-    transport = {} if "url" in options else {"http_transport": service.transport()}
-    ee.Initialize(AnonymousCredentials(), project="local-project", **transport, **options)
-    ee.data.setMaxRetries(0)
-
-
 @pytest.fixture(scope="session")
-def session_service(world: Path) -> Iterator[LocalEarthEngine]:
-    """One service for all tests of a session, with the client pointed at it."""
-    service = LocalEarthEngine(world)
-    ee.Reset()
-    connect(service)
-    yield service
-    ee.Reset()
+def session_service(world: Path) -> LocalEarthEngine:
+    """One service for all tests of a session."""
+    return LocalEarthEngine(world)
 
 
 @pytest.fixture
-def service(session_service: LocalEarthEngine) -> Iterator[LocalEarthEngine]:
-    """The session's service with an empty log and no faults."""
+def service(session_service: LocalEarthEngine, client: Any) -> Iterator[LocalEarthEngine]:
+    """The session's service, with the client pointed at it, an empty log and no faults."""
+    client.point_at(session_service)
     session_service.requests.clear()
     session_service.faults.clear()
     yield session_service
@@ -169,20 +127,20 @@ def service(session_service: LocalEarthEngine) -> Iterator[LocalEarthEngine]:
 
 
 @pytest.fixture
-def point_client_at(session_service: LocalEarthEngine) -> Iterator[Callable[..., None]]:
+def point_client_at(
+    session_service: LocalEarthEngine, client: Any
+) -> Iterator[Callable[..., None]]:
     """A function that points the client at another service; afterwards it points back."""
-
-    def point(service: LocalEarthEngine, **options: Any) -> None:
-        ee.Reset()
-        connect(service, **options)
-
-    yield point
-    ee.Reset()
-    connect(session_service)
+    yield client.point_at
+    client.point_at(session_service)
 
 
 @pytest.fixture
-def make_folder(tmp_path: Path) -> Callable[..., Path]:
+def make_folder(
+    tmp_path: Path,
+    write_raster: Callable[..., Path],
+    write_catalogue: Callable[[Path, dict[str, Any]], None],
+) -> Callable[..., Path]:
     """A function that makes a folder of one-file images from arrays by asset id."""
 
     def make(assets: dict[str, np.ndarray[Any, Any]], **options: Any) -> Path:
