@@ -48,10 +48,14 @@ class EarthEngineSettings(CompositeSettings):
     project: str | None = Field(
         None, description="Google Cloud project that is billed; the service needs one"
     )
+    service_account_key: str | None = Field(
+        None,
+        description="JSON key file of a service account, relative to the study; unless given, application-default credentials, then the token that 'earthengine authenticate' stored",
+    )
     url: str | None = Field(
         None,
-        description="'local:FOLDER' computes on the rasters of a folder, without an account; an "
-        "address such as 'http://127.0.0.1:8123' asks there. Unless given, Earth Engine itself",
+        pattern=r"^(local:.+|https?://[^/\s]+/?)$",
+        description="'local:FOLDER' computes on the rasters of a folder, without an account; an address such as 'http://127.0.0.1:8123' asks there, without credentials. Unless given, Earth Engine itself",
     )
     endpoint: Literal["standard", "high_volume"] = Field(
         "standard", description="'high_volume' suits many small requests of ready-made images"
@@ -59,6 +63,14 @@ class EarthEngineSettings(CompositeSettings):
     deadline_s: float = Field(
         330.0, gt=0, description="seconds after which an unanswered request is given up"
     )
+    patience_s: float = Field(
+        900.0,
+        ge=0,
+        description="seconds for which a request is repeated that the service is too busy for",
+    )
     workers: int = Field(
         8, ge=1, le=40, description="requests at once; the service allows 40 on each endpoint"
+    )
+    points_per_request: int = Field(
+        500, ge=1, le=5000, description="points that one request samples; the service allows 5,000"
     )

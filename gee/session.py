@@ -1,0 +1,221 @@
+"""The connection to Earth Engine, or to a stand-in for it; the only caller of `ee.Initialize`.
+
+In: `[earthengine]` of a study and its folder. Out: nothing; afterwards the client of this process
+asks where the study says, with a deadline, a pool of connections as large as its workers, and a
+workload tag. It never prompts.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ee
+from ee import deprecation
+from google.auth.credentials import AnonymousCredentials
+
+from gee.asking import ask
+from gee.credentials import find_credentials
+from gee.errors import CredentialsError, RefusedError
+from gee.settings import EarthEngineSettings
+from gee.transport import Transport
+
+if TYPE_CHECKING:
+    from gee.local import LocalEarthEngine
+
+ADDRESSES = {
+    "standard": "https://earthengine.googleapis.com",
+    "high_volume": "https://earthengine-highvolume.googleapis.com",
+}
+LOCAL_PREFIX = "local:"
+WORKLOAD_TAG = "alm90"
+USER_AGENT = f"alm90/{version('alm90')}"
+LOCAL_PROJECT = "alm90-local"
+"""The project of requests to a stand-in, which bills nobody."""
+
+CONNECT_PATIENCE_S = 8.0
+"""Seconds in which connecting is begun anew; one must soon be told of a dead address."""
+CONNECT_DEADLINE_S = 30.0
+"""Seconds for each small request that connecting takes."""
+
+_NO_ASSET = deprecation.DeprecatedAsset("none", None, None, None)
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What the client is connected to: the settings that it came from, and what answers."""
+
+    access: tuple[Any, ...]
+    settings: EarthEngineSettings
+    transport: Any
+    service: LocalEarthEngine | None = None
+
+
+_lock = threading.Lock()
+_current: _Session | None = None
+
+
+def connect(settings: EarthEngineSettings, study_folder: Path) -> None:
+    """Point the client of this process at the service that a study names.
+
+    Parameters
+    ----------
+    settings : `url` says where: 'local:FOLDER' (a folder within the study's, or an absolute path)
+        computes in this process; an http address is asked without credentials, so that none ever
+        leave for elsewhere than Google; unless given, Earth Engine itself
+    study_folder : what relative paths start from
+
+    Nothing happens where the client is so connected already. Else whatever it was connected to is
+    left, also where connecting fails.
+
+    Raises
+    ------
+    CredentialsError
+        no project is named; no credentials, or ones that are not accepted.
+    RefusedError
+        the folder of a local service is none, or its catalogue is wrong.
+    BusyError
+        the service cannot be reached.
+    """
+    with _lock:
+        access = _access(settings, study_folder)
+        # Whoever resets the client or points it elsewhere takes its name away.
+        if (
+            _current is not None
+            and _current.access == access
+            and ee.data.is_initialized()
+            and ee.data.getUserAgent() == USER_AGENT
+        ):
+            return
+        _disconnect()
+        _open(settings, study_folder, access)
+
+
+def disconnect() -> None:
+    """Leave the service, and forget credentials and what a stand-in had computed."""
+    with _lock:
+        _disconnect()
+
+
+def patience_s() -> float:
+    """Return for how many seconds a busy service is asked again."""
+    return (_current.settings if _current else EarthEngineSettings()).patience_s
+
+
+def local_service() -> LocalEarthEngine | None:
+    """Return the stand-in that answers in this process, or none: for its log and its faults."""
+    return _current.service if _current else None
+
+
+def quota_is_used_up() -> bool:
+    """Return whether the service said that the project's quota of the month is used up.
+
+    It then still answers, with fewer requests at once.
+    """
+    return bool(_current is not None and getattr(_current.transport, "restricted", False))
+
+
+def _open(settings: EarthEngineSettings, study_folder: Path, access: tuple[Any, ...]) -> None:
+    global _current
+    service: LocalEarthEngine | None = None
+    transport: Any
+    if settings.url is not None and settings.url.startswith(LOCAL_PREFIX):
+        service = _local_service(settings.url, study_folder)
+        transport = service.transport()
+        address, where = "http://127.0.0.1", f"earthengine.url = '{settings.url}'"
+    else:
+        address = settings.url or ADDRESSES[settings.endpoint]
+        where = f"Earth Engine at {address}"
+        deadline_s = min(settings.deadline_s, CONNECT_DEADLINE_S)
+        transport = Transport(deadline_s, settings.workers, address)
+    if settings.url is None:
+        project = _project(settings)
+        where = f"{where}, project '{project}'"
+        credentials = find_credentials(_key_file(settings, study_folder))
+    else:
+        project = settings.project or LOCAL_PROJECT
+        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+
+    def initialize() -> None:
+        ee.Reset()
+        # A list that is not empty keeps Initialize from fetching one from elsewhere, unbounded.
+        deprecation.deprecated_assets = {"none": _NO_ASSET}
+        ee.data.setMaxRetries(0)  # `gee.asking` repeats, and nothing else
+        ee.data.setUserAgent(USER_AGENT)
+        ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
+        ee.Initialize(credentials, url=address, project=project, http_transport=transport)
+
+    try:
+        ask(initialize, where, min(settings.deadline_s, CONNECT_PATIENCE_S))
+    except BaseException:
+        ee.Reset()
+        transport.close()
+        raise
+    if isinstance(transport, Transport):
+        transport.deadline_s = settings.deadline_s
+    _current = _Session(access, settings, transport, service)
+
+
+def _disconnect() -> None:
+    global _current
+    if _current is not None:
+        _current.transport.close()
+        _current = None
+    ee.Reset()
+
+
+def _local_service(url: str, study_folder: Path) -> LocalEarthEngine:
+    # Imported here: evaluating graphs is no part of a run against the service itself.
+    from gee.local import LocalEarthEngine
+    from gee.local.errors import CatalogueError
+
+    folder = _local_folder(url, study_folder)
+    try:
+        return LocalEarthEngine(folder)
+    except CatalogueError as error:
+        raise RefusedError(
+            f"earthengine.url = '{url}': {error}. Name a folder with a catalogue.json, relative "
+            "to the study"
+        ) from None
+
+
+def _local_folder(url: str, study_folder: Path) -> Path:
+    return study_folder / Path(url.removeprefix(LOCAL_PREFIX)).expanduser()
+
+
+def _project(settings: EarthEngineSettings) -> str:
+    if settings.project is None:
+        # Without one the client would ask in the name of a project that is not the user's.
+        raise CredentialsError(
+            "earthengine.project is missing: name the Google Cloud project that is registered for "
+            "Earth Engine, or compute without an account by url = 'local:FOLDER'"
+        )
+    return settings.project
+
+
+def _key_file(settings: EarthEngineSettings, study_folder: Path) -> Path | None:
+    name = settings.service_account_key
+    return None if name is None else study_folder / Path(name).expanduser()
+
+
+def _access(settings: EarthEngineSettings, study_folder: Path) -> tuple[Any, ...]:
+    """Return all that makes one connection another."""
+    catalogue: tuple[Any, ...] = ()
+    if settings.url is not None and settings.url.startswith(LOCAL_PREFIX):
+        folder = _local_folder(settings.url, study_folder)
+        found = (folder / name for name in ("catalogue.json", "catalogue.toml"))
+        catalogue = tuple((file, file.stat().st_mtime_ns) for file in found if file.is_file())
+    return (
+        study_folder.resolve(),
+        settings.project,
+        settings.url,
+        settings.endpoint,
+        settings.service_account_key,
+        settings.deadline_s,
+        settings.patience_s,
+        settings.workers,
+        catalogue,
+    )
