@@ -44,6 +44,10 @@ OptionalStudyFolder = Annotated[
     Path | None, typer.Argument(metavar="[STUDY]", help="folder of the study", show_default=False)
 ]
 
+Force = Annotated[
+    bool, typer.Option("--force", help="make the map although the model shows no skill")
+]
+
 
 def main() -> None:
     """Run the command line."""
@@ -181,12 +185,12 @@ def init(
 
 
 @app.command()
-def run(folder: StudyFolder) -> None:
+def run(folder: StudyFolder, force: Force = False) -> None:
     """Do all steps, from the field table to the report; resumes, and redoes what changed."""
     with _study(folder) as context:
         from export.steps.run import run_all
 
-        run_all(context)
+        run_all(context, force)
 
 
 @app.command()
@@ -264,6 +268,7 @@ def predict(
         Path | None,
         typer.Option(help="with --model: folder for the map [default: ./map]", show_default=False),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Predict map tiles from covariate tiles: of a study, or of any folder with --model."""
     if (folder is None) == (model is None and covariates is None):
@@ -274,7 +279,7 @@ def predict(
         with _study(folder) as context:
             from export.steps.predict import predict_step
 
-            predict_step(context)
+            predict_step(context, force)
         return
     if model is None or covariates is None:
         raise typer.BadParameter("--model and --covariates go together")
@@ -283,7 +288,7 @@ def predict(
         from export.steps.predict import predict_folder
 
         holes = predict_folder(
-            model, covariates, out or Path("map"), progress_for(sys.stderr), typer.echo
+            model, covariates, out or Path("map"), progress_for(sys.stderr), typer.echo, force
         )
         if holes:
             raise typer.Exit(EXIT_HOLES)

@@ -25,6 +25,10 @@ class TileError(ExportError):
     """A tile that is missing, stale, or of another grid than its neighbours."""
 
 
+class NoSkillError(ExportError):
+    """A model whose validation showed no skill; no map is made of it unless that is wanted."""
+
+
 class MissingInputError(ExportError):
     """Files that the study names and that are not there."""
 

@@ -9,7 +9,6 @@ import hashlib
 import io
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,7 @@ from local_ml.prediction.fusion_rule import FusionRule
 from local_ml.prediction.interval_rule import IntervalRule
 from local_ml.prediction.predictor import ARRAYS, MANIFEST, SCHEMA_VERSION
 from local_ml.settings import TargetSettings
-
-LIBRARIES = ("numpy", "scikit-learn", "xgboost", "catboost")
+from local_ml.versions import library_versions
 
 
 def write_bundle(
@@ -41,6 +39,7 @@ def write_bundle(
     samples_fingerprint: str,
     seed: int,
     settings: Mapping[str, Any],
+    no_skill: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a model, and return its fingerprint (sha256 of the manifest).
@@ -60,6 +59,7 @@ def write_bundle(
     samples_fingerprint : of the table that the model was trained on
     seed : of the study
     settings : of the learning, plain values
+    no_skill : a sentence where validation shows no skill; whoever predicts is told it
     extra : further plain values to keep with the model, such as its scores
 
     Raises
@@ -100,10 +100,10 @@ def write_bundle(
         "fusion": rule.to_json(),
         "intervals": intervals.to_json(),
         "applicability": applicability.scalars(),
+        "no_skill": no_skill,
         "seed": seed,
         "settings": dict(settings),
-        "versions": {"python": platform.python_version()}
-        | {library: version(library) for library in LIBRARIES},
+        "versions": {"python": platform.python_version()} | library_versions(),
         "samples_fingerprint": samples_fingerprint,
         "files": {ARRAYS: hashlib.sha256(arrays).hexdigest()},
         "extra": dict(extra or {}),

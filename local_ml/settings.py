@@ -147,7 +147,12 @@ class FusionSettings(Settings):
         5,
         ge=2,
         le=20,
-        description="grouped inner folds whose held-out predictions the fusion is fitted on",
+        description="inner folds of each design whose held-out predictions the fusion is fitted on",
+    )
+    designs: tuple[Literal["random", "grouped"], ...] = Field(
+        ("random", "grouped"),
+        min_length=1,
+        description="how those folds are drawn; the fusion is fitted on the held-out predictions of all, near the sites and away from them, as a map has both",
     )
     repeats: int = Field(
         1,

@@ -4,7 +4,6 @@ In: the sample table and settings. Out: the bundle (manifest and arrays) and, be
 ``validation.json``, ``out_of_fold.csv``, ``selection.json`` and ``importance.csv``.
 """
 
-import difflib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,13 @@ import pandas as pd
 
 from local_ml.bundle import write_bundle
 from local_ml.domain import DomainSample
-from local_ml.errors import TrainingError
 from local_ml.files import csv_bytes, json_bytes, write_whole
-from local_ml.learning.pipeline import FittedPipeline, MoisturePipeline
+from local_ml.folds.designs import reported_designs, require_design
+from local_ml.learning.pipeline import FIT_PARTS, FittedPipeline, MoisturePipeline
 from local_ml.samples import SampleTable
 from local_ml.settings import LearningSettings
 from local_ml.validation.ablation import ablate
 from local_ml.validation.applicability import applicability_of
-from local_ml.validation.held_out import HeldOut
 from local_ml.validation.intervals import fit_interval_rule, interval_report
 from local_ml.validation.nested import (
     FoldCache,
@@ -31,6 +29,9 @@ from local_ml.validation.nested import (
     validate,
 )
 from local_ml.validation.stability import selection_stability
+
+FINAL_MODEL = "final model"
+"""What the progress of the final fit is told as."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +59,30 @@ def train(
     settings : target, selection, members, fusion, validation
     folder : the bundle's; made if absent
     domain : random points of the region; without them the designs that need them are left out
-    cache, progress : as for `validation.validate`
+    cache : as for `nested.validate`
+    progress : as there; the parts of the final model come first, told as `FINAL_MODEL`
 
     Raises
     ------
     TrainingError
         The samples do not suffice for what the settings ask.
     """
+    design_of_intervals, design_of_applicability = _chosen_designs(settings, domain)
     train_rows = training_rows(table)
     learned = table.rows(train_rows)
-    fitted = MoisturePipeline(settings).fit(learned, explain=True, domain=domain)
+
+    def tell(part: str) -> None:
+        if progress is not None:
+            progress(FINAL_MODEL, FIT_PARTS.index(part) + 1, len(FIT_PARTS))
+
+    fitted = MoisturePipeline(settings).fit(learned, explain=True, domain=domain, tell=tell)
     validation = validate(
         table, settings, final=fitted, cache=cache, progress=progress, domain=domain
     )
     ablation = ablate(table, settings, validation, domain, cache, progress)
-    promised = _design(validation, settings.intervals.design, "intervals.design")
+    promised = validation.designs[design_of_intervals]
     intervals = fit_interval_rule(promised, settings.target, settings.intervals)
-    tested = _design(validation, settings.applicability.design, "applicability.design")
+    tested = validation.designs[design_of_applicability]
     applicability = applicability_of(fitted, learned, train_rows, tested)
     told = validation.to_json() | {
         "intervals": interval_report(
@@ -104,6 +112,7 @@ def train(
         samples_fingerprint=table.fingerprint,
         seed=settings.seed,
         settings=settings.decisive(),
+        no_skill=told["no_skill"],
         extra={
             "rows_used": len(fitted.used_rows),
             "rows_left_out": learned.n - len(fitted.used_rows),
@@ -113,19 +122,23 @@ def train(
     return TrainingResult(fitted, validation, tuple(folder / name for name in names))
 
 
-def _design(validation: ValidationResult, wanted: str | None, setting: str) -> HeldOut:
-    """Return the design that a setting names; without it the grouped one, else the first."""
-    designs = validation.designs
-    if wanted is None:
-        return designs.get("grouped") or next(iter(designs.values()))
-    if wanted not in designs:
-        near = difflib.get_close_matches(wanted, designs, n=1)
-        hint = f" (the nearest is {near[0]!r})" if near else ""
-        raise TrainingError(
-            f"{setting} is {wanted!r}, which was not validated{hint}; choose among "
-            f"{', '.join(designs)}, or add it to validation.designs"
-        )
-    return designs[wanted]
+def _chosen_designs(settings: LearningSettings, domain: DomainSample | None) -> tuple[str, str]:
+    """Return the designs of the intervals and of the area of applicability.
+
+    Unless the settings name one, the grouped design, else the first. Asked before anything is
+    fitted, so that a name that leads nowhere costs no hours; so is the design of the ablation.
+    """
+    known = reported_designs(settings, domain)
+    default = "grouped" if "grouped" in known else known[0]
+    wanted = {
+        "intervals.design": settings.intervals.design or default,
+        "applicability.design": settings.applicability.design or default,
+    }
+    if settings.validation.ablation != "off":
+        wanted["validation.ablation"] = settings.validation.ablation
+    for setting, design in wanted.items():
+        require_design(setting, design, known)
+    return wanted["intervals.design"], wanted["applicability.design"]
 
 
 def selection_document(fitted: FittedPipeline, validation: ValidationResult) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from export.errors import ExportError, MissingStepError
+from export.rasters import read_info
 from export.study import Study
 
 
@@ -243,7 +244,7 @@ class ReportData:
     importance : feature, unit, group, mean_absolute_shap, share; the largest first
     sites : kept sites: site_id, longitude, latitude (degrees), method, group, split, target
     excluded : rows of the field table that were left out: row, site_id, reason, detail
-    map_file, companion_file, flags_file : None where there is none
+    map_file, companion_file, flags_file : None where there is none of this model
     fingerprints : SHA-256 of model, samples and map, by name
     """
 
@@ -283,12 +284,12 @@ def read_report_data(study: Study) -> ReportData:
     ]:  # fmt: skip
         if not path.exists():
             raise MissingStepError(f"{path} is not there; `alm90 {step} {study.folder}` makes it")
-    map_file = study.map_file if study.map_file.exists() else None
     manifest = _document(model / "manifest.json", Manifest)
     fingerprints = {
         "model": _sha256(model / "manifest.json"),
         "samples": manifest.samples_fingerprint,
     }
+    map_file = _map_of(study, fingerprints["model"])
     if map_file is not None:
         fingerprints["map"] = _sha256(map_file)
     return ReportData(
@@ -314,17 +315,25 @@ def read_report_data(study: Study) -> ReportData:
         site_report=_document(sites / "report.json", SiteReport),
         covariates=_optional(study.covariates_folder / "report.json", CovariateReport),
         map_file=map_file,
-        companion_file=_beside_map(study, "companion"),
-        flags_file=_beside_map(study, "flags"),
-        counts=_optional(study.map_folder / "counts.json", MapCounts),
+        companion_file=_beside_map(study, "companion") if map_file else None,
+        flags_file=_beside_map(study, "flags") if map_file else None,
+        counts=_optional(study.map_folder / "counts.json", MapCounts) if map_file else None,
         # Without a reference in the settings, a comparison that lies there is an old one.
         comparison=(
             _optional(study.map_folder / "comparison.json", Comparison)
-            if study.settings.map.reference is not None
+            if study.settings.map.reference is not None and map_file
             else None
         ),
         fingerprints=fingerprints,
     )
+
+
+def _map_of(study: Study, model: str) -> Path | None:
+    """Return the map where it is of this model; one of an earlier model is an old one."""
+    if not study.map_file.exists():
+        return None
+    of = read_info(study.map_file).tags.get("model_fingerprint", model)
+    return study.map_file if of == model else None
 
 
 def _beside_map(study: Study, kind: str) -> Path | None:

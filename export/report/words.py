@@ -107,8 +107,12 @@ def comparison_sentence(comparison: Comparison) -> str:
 
 
 def skill_warnings(data: ReportData) -> list[str]:
-    """Return what a reader must know before all else: designs under which there is no skill."""
+    """Return what a reader must know before all else: that there is no skill, and where."""
     warnings = []
+    if data.validation.no_skill:
+        warnings.append(sentence(data.validation.no_skill))
+        if data.map_file is not None:
+            warnings.append("The map below was made all the same, by --force.")
     for name, design in data.validation.parts.items():
         label = design_phrase(name)
         if design.scores is None:

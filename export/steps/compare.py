@@ -1,5 +1,6 @@
 """`compare`: the map beside a reference raster, where the study names one."""
 
+from math import isfinite
 from pathlib import Path
 
 from export.errors import RasterError
@@ -37,7 +38,8 @@ def compare_step(context: Context) -> None:
             "schema_version": 1,
             "reference": settings.reference,
             "pixels": pixels,
-            "scores": scores,
+            # A map of one value has no slope, and JSON no NaN.
+            "scores": {name: one if isfinite(one) else None for name, one in scores.items()},
         }
         write_whole(path, json_bytes(document))
         return [path], f"R² {scores['r2']:.3f} against {settings.reference}"

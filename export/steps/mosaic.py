@@ -8,6 +8,7 @@ from export.map_tile import TileFolders
 from export.mosaic import write_beside, write_mosaic
 from export.rasters import read_info
 from export.steps.context import Context
+from export.steps.predict import skill_tags
 from export.study.grid import study_region
 from local_ml.prediction.predictor import Predictor
 
@@ -24,6 +25,7 @@ def mosaic_step(context: Context) -> None:
         "model_fingerprint": predictor.fingerprint,
         "study_fingerprint": fingerprint(study=settings.decisive()),
         "study": settings.name,
+        **skill_tags(predictor),
     }
     if settings.title:
         tags["TIFFTAG_IMAGEDESCRIPTION"] = settings.title

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from export.covariates.tiles import tile_files
-from export.errors import StudyError, TileError
+from export.errors import NoSkillError, StudyError, TileError
 from export.journal import Journal
 from export.map_tile import TileFolders
 from export.mosaic import write_beside, write_mosaic
@@ -16,13 +16,27 @@ from export.study import STUDY_FILE
 from local_ml.files import json_bytes, write_whole
 from local_ml.prediction.predictor import Predictor
 
+NO_SKILL_TAG = "no_skill"
+"""Tag of a map that was made although its model showed no skill: what was said of it."""
 
-def predict_step(context: Context) -> None:
-    """Predict the map tiles of a study; each tile resumes by itself."""
+
+def predict_step(context: Context, force: bool = False) -> None:
+    """Predict the map tiles of a study; each tile resumes by itself.
+
+    Parameters
+    ----------
+    force : also where the model showed no skill
+
+    Raises
+    ------
+    NoSkillError
+        The model showed no skill, and `force` was not given.
+    """
     study = context.study
     context.require(study.model_folder / "manifest.json", "train")
-    folder = context.require(study.covariates_folder / "tiles", "export")
     predictor = Predictor.load(study.model_folder)
+    require_skill(predictor.no_skill, force, f"alm90 predict {study.folder}")
+    folder = context.require(study.covariates_folder / "tiles", "export")
     settings = study.settings.map
     folders = TileFolders.of(study.map_folder, settings.companion)
     report = predict_tiles(
@@ -47,11 +61,38 @@ def predict_step(context: Context) -> None:
     context.tell("predict", _told(report))
 
 
+def require_skill(no_skill: str | None, force: bool, command: str) -> None:
+    """Raise NoSkillError where a model showed no skill, and nobody wants its map all the same.
+
+    Parameters
+    ----------
+    no_skill : what validation said; None where it showed skill
+    command : that makes the map, without its option to do so all the same
+    """
+    if no_skill is None or force:
+        return
+    raise NoSkillError(
+        f"{no_skill}. So no map is made of this model. What helps: more sites, sites spread as the "
+        "region is, covariates that bear on the target. "
+        f"`{command} --force` makes the map all the same, and the map then says so"
+    )
+
+
 def predict_folder(
-    model: Path, covariates: Path, out: Path, progress: Progress, say: Callable[[str], None]
+    model: Path,
+    covariates: Path,
+    out: Path,
+    progress: Progress,
+    say: Callable[[str], None],
+    force: bool = False,
 ) -> list[str]:
-    """Predict tiles that someone else exported, and join them; return what failed."""
+    """Predict tiles that someone else exported, and join them; return what failed.
+
+    Parameters and errors as for `predict_step`.
+    """
     predictor = Predictor.load(model)
+    again = f"alm90 predict --model {model} --covariates {covariates} --out {out}"
+    require_skill(predictor.no_skill, force, again)
     if (out / STUDY_FILE).exists() or (out / "tiles").resolve() == covariates.resolve():
         raise StudyError(
             f"{out} holds a study, or the tiles to be read; name another folder with --out"
@@ -68,7 +109,7 @@ def predict_folder(
             say(hole)
         if report.files:
             file = out / f"{predictor.target_name}.tif"
-            tags = {"model_fingerprint": predictor.fingerprint}
+            tags = {"model_fingerprint": predictor.fingerprint, **skill_tags(predictor)}
             write_mosaic(report.files, file, tags, journal, progress)
             say(f"map: {file}")
             for beside in write_beside(file, folders, list(report.files), tags, journal, progress):
@@ -76,6 +117,11 @@ def predict_folder(
         return holes
     finally:
         journal.close()
+
+
+def skill_tags(predictor: Predictor) -> dict[str, str]:
+    """Return the tags of a map that was made although its model showed no skill, else none."""
+    return {} if predictor.no_skill is None else {NO_SKILL_TAG: predictor.no_skill}
 
 
 def _told(report: PredictReport) -> str:

@@ -1,16 +1,20 @@
 """`report`: all that was found, on one HTML page."""
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 
 from export.fingerprints import fingerprint
 from export.steps.context import Context
+from export.study import Study
 
 
 def report_step(context: Context) -> None:
-    """Write report.html."""
+    """Write report.html; without a map where the model showed no skill and none was made."""
     study = context.study
-    context.require(study.map_file, "mosaic")
+    context.require(study.model_folder / "manifest.json", "train")
+    if no_skill(study) is None:
+        context.require(study.map_file, "mosaic")
     parts = [
         *sorted(study.sites_folder.glob("*")),
         *(path for path in sorted(study.model_folder.glob("*")) if path.is_file()),
@@ -36,3 +40,10 @@ def report_step(context: Context) -> None:
         "settings": fingerprint(study=study.settings.decisive()),
     }
     context.once("report", inputs, work)
+
+
+def no_skill(study: Study) -> str | None:
+    """Return what the model of a study says of itself where it showed no skill."""
+    manifest = json.loads((study.model_folder / "manifest.json").read_text(encoding="utf-8"))
+    said: str | None = manifest["no_skill"]
+    return said

@@ -10,15 +10,39 @@ from export.study import STUDY_FILE
 STEPS = ("sites", "sample", "train", "tiles", "predict", "mosaic", "compare", "report")
 
 
-def run_all(context: Context) -> None:
-    """Do every step of a study, and end with where the results lie."""
+def run_all(context: Context, force: bool = False) -> None:
+    """Do every step of a study, and end with where the results lie.
+
+    Parameters
+    ----------
+    force : make the map also of a model that showed no skill
+
+    Raises
+    ------
+    NoSkillError
+        The model showed no skill, and `force` was not given. The report is written, without a
+        map; covariates are not exported.
+    """
     _require_inputs(context)
     for name in STEPS:
-        step: Callable[[Context], None] = getattr(
-            import_module(f"export.steps.{name}"), f"{name}_step"
-        )
-        step(context)
+        step: Callable[..., None] = getattr(import_module(f"export.steps.{name}"), f"{name}_step")
+        if name == "predict":
+            step(context, force)
+        else:
+            step(context)
+        if name == "train":
+            _require_skill(context, force)
     _tell_result(context)
+
+
+def _require_skill(context: Context, force: bool) -> None:
+    from export.steps.predict import require_skill
+    from export.steps.report import no_skill, report_step
+
+    said = no_skill(context.study)
+    if said is not None and not force:
+        report_step(context)
+    require_skill(said, force, f"alm90 run {context.study.folder}")
 
 
 def _require_inputs(context: Context) -> None:

@@ -1,5 +1,6 @@
 """`train`: samples → model/: the saved model, its nested score, the out-of-fold predictions."""
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from export.fold_cache import FolderFoldCache
 from export.progress import Progress
 from export.steps.context import Context
 from local_ml.settings import LearningSettings
+from local_ml.versions import library_versions
 
 if TYPE_CHECKING:
     from local_ml.train import TrainingResult
@@ -28,8 +30,6 @@ def train_step(context: Context) -> None:
 
     def work() -> tuple[list[Path], str]:
         result = _train(samples, domain, learning, study.model_folder, context.progress)
-        for note in _warnings(result):
-            context.warn("train", note)
         return list(result.files), _summary(result)
 
     inputs = {
@@ -37,8 +37,11 @@ def train_step(context: Context) -> None:
         "description": context.journal.file_hash(samples.with_suffix(".json")),
         "domain": None if domain is None else context.journal.file_hash(domain),
         "settings": learning.decisive(),
+        "libraries": library_versions(),
     }
     context.once("train", inputs, work)
+    for note in _warnings(study.model_folder):  # said on every run, as the model stays what it is
+        context.warn("train", note)
 
 
 def train_samples(
@@ -58,7 +61,7 @@ def train_samples(
     if domain is not None:
         say(f"domain: {domain}")
     result = _train(samples, domain, learning, model, progress)
-    for note in _warnings(result):
+    for note in _warnings(model):
         logger.warning(note)
         say(f"warning: {note}")
     say(_summary(result))
@@ -95,25 +98,33 @@ def _train(
 ) -> "TrainingResult":
     from local_ml.domain import read_domain
     from local_ml.folds.designs import count_folds
+    from local_ml.learning.pipeline import FIT_PARTS
     from local_ml.samples import read_samples
-    from local_ml.train import train
+    from local_ml.train import FINAL_MODEL, train
     from local_ml.validation.ablation import count_fits
 
     table = read_samples(samples, learning.target)
     domain = None if domain_file is None else read_domain(domain_file, table.features)
     cache = FolderFoldCache(model / "folds")
     folds = count_folds(learning, domain) + count_fits(table, learning)
-    with progress.task("final model, then nested folds", folds) as task:
-        result = train(
-            table, learning, model, domain, cache=cache, progress=lambda *_: task.advance()
-        )
+    with (
+        progress.task(FINAL_MODEL, len(FIT_PARTS)) as final,
+        progress.task("nested folds", folds) as nested,
+    ):
+
+        def advance(what: str, _done: int, _total: int) -> None:
+            (final if what == FINAL_MODEL else nested).advance()
+
+        result = train(table, learning, model, domain, cache=cache, progress=advance)
     cache.forget_others()
     return result
 
 
-def _warnings(result: "TrainingResult") -> list[str]:
-    no_skill = result.validation.to_json()["no_skill"]
-    return [*result.validation.notes, *([no_skill] if no_skill else [])]
+def _warnings(model: Path) -> list[str]:
+    """Return what a user of the model must know, from the file of its scores."""
+    validation = json.loads((model / "validation.json").read_text(encoding="utf-8"))
+    no_skill = validation["no_skill"]
+    return [*validation["notes"], *([no_skill] if no_skill else [])]
 
 
 def _summary(result: "TrainingResult") -> str:

@@ -4,6 +4,8 @@ In: settings, and the sample of the domain where there is one. Out: names of des
 those left out, and a count.
 """
 
+import difflib
+
 from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
 from local_ml.settings import LearningSettings
@@ -34,6 +36,24 @@ def designs_of(
     if not left:
         raise TrainingError(f"{note}; name another design in validation.designs")
     return left, (note,)
+
+
+def reported_designs(settings: LearningSettings, domain: DomainSample | None) -> tuple[str, ...]:
+    """Return the names of all designs that a validation reports, borrowed ones too."""
+    designs, _ = designs_of(settings, domain)
+    weighted = ("random_weighted",) if "random" in designs and domain is not None else ()
+    return designs + weighted
+
+
+def require_design(setting: str, design: str, known: tuple[str, ...]) -> None:
+    """Raise TrainingError where a setting names a design that is not among those validated."""
+    if design not in known:
+        near = difflib.get_close_matches(design, known, n=1)
+        hint = f" (the nearest is {near[0]!r})" if near else ""
+        raise TrainingError(
+            f"{setting} is {design!r}, which is not validated{hint}; choose among "
+            f"{', '.join(known)}, or add it to validation.designs"
+        )
 
 
 def count_folds(settings: LearningSettings, domain: DomainSample | None) -> int:

@@ -104,7 +104,43 @@ def convex_weights(
     return weights
 
 
-def linear_calibration(fused: np.ndarray, observed: np.ndarray, weight: np.ndarray) -> Calibration:
+def calibrated_weights(
+    predictions: np.ndarray,
+    observed: np.ndarray,
+    weight: np.ndarray,
+    shrinkage: float,
+    group: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the weights of the members once each is calibrated for itself, not negative, sum 1.
+
+    A forest varies less than what it predicts, a booster hardly so. As they come, the former would
+    lose its weight to the latter for its slope alone, which the calibration of the sum mends
+    anyway. So each member is first laid on its own line a + b · prediction, the convex weights w
+    are found for those, and w · b, divided by its sum, is the weight of the member as it comes.
+
+    Parameters
+    ----------
+    predictions, observed, weight, shrinkage : as for `convex_weights`
+    group : as for `linear_calibration`
+    """
+    lines = [linear_calibration(member, observed, weight, group) for member in predictions.T]
+    slopes = np.array([line.slope for line in lines])
+    laid = predictions * slopes + np.array([line.intercept for line in lines])
+    weights = convex_weights(laid, observed, weight, shrinkage)
+    total = float(weights @ slopes)
+    # Where no member tells anything, all lines are level, and one mean is as good as another.
+    if total <= np.finfo(float).eps:
+        return weights
+    turned: np.ndarray = weights * slopes / total
+    return turned
+
+
+def linear_calibration(
+    fused: np.ndarray,
+    observed: np.ndarray,
+    weight: np.ndarray,
+    group: np.ndarray | None = None,
+) -> Calibration:
     """Regress observed on fused, and shrink the slope b to 1 by its standard error.
 
     b* = 1 + κ (b − 1) with κ = max(0, 1 − SE² / (b − 1)²): a slope within one standard error of
@@ -115,6 +151,9 @@ def linear_calibration(fused: np.ndarray, observed: np.ndarray, weight: np.ndarr
     ----------
     fused, observed : (n,) on the transformed scale; `fused` out of fold
     weight : (n,) of the sites, positive
+    group : (n,) of rows whose errors hang together, such as two predictions of one site, or sites
+        of one campaign; the standard error is then that of the sandwich clustered by group (Liang
+        and Zeger 1986, doi:10.1093/biomet/73.1.13). None, or one group: rows count as independent
     """
     share = weight / weight.sum()
     centre, level = float(share @ fused), float(share @ observed)
@@ -125,6 +164,10 @@ def linear_calibration(fused: np.ndarray, observed: np.ndarray, weight: np.ndarr
     residual = observed - level - slope * (fused - centre)
     freedom = max(len(fused) - 2, 1)
     error = sqrt(float(share @ residual**2) / spread / freedom)
+    names, position = np.unique(group if group is not None else [0], return_inverse=True)
+    if len(names) > 1:
+        sums = np.bincount(position, weights=share * (fused - centre) * residual)
+        error = sqrt(len(names) / (len(names) - 1) * float(sums @ sums)) / spread
     off = slope - 1
     kappa = max(0.0, 1 - (error / off) ** 2) if off else 0.0
     shrunk = max(1 + kappa * off, 0.0)
@@ -143,7 +186,7 @@ def fit_fusion(
     Parameters
     ----------
     out_of_fold : from `ensemble.out_of_fold`, nothing else
-    observed : (n,) target on the transformed scale
+    observed : (n,) target on the transformed scale, by row of the table
     target : bounds and transform
     settings : of the fusion
     weight : (n,) of the sites, positive; None: equal
@@ -159,15 +202,17 @@ def fit_fusion(
             "predictions of rows that the members learned from hide their errors; "
             f"this is a {type(out_of_fold).__name__}"
         )
-    predictions = out_of_fold.predictions
-    if len(predictions) != len(observed):
-        raise TrainingError(f"{len(predictions)} predictions for {len(observed)} observations")
-    weight = np.ones(len(observed)) if weight is None else weight
-    weights = convex_weights(predictions, observed, weight, settings.shrinkage)
+    predictions, rows, group = out_of_fold.predictions, out_of_fold.rows, out_of_fold.group
+    sites = len(np.unique(rows))
+    if sites != len(observed):
+        raise TrainingError(f"predictions of {sites} sites for {len(observed)} observations")
+    weight = (np.ones(len(observed)) if weight is None else weight)[rows]
+    observed = observed[rows]
+    weights = calibrated_weights(predictions, observed, weight, settings.shrinkage, group)
     fused = (predictions * weights).sum(axis=1)
     intercept, slope = 0.0, 1.0
     if settings.correction == "linear":
-        calibration = linear_calibration(fused, observed, weight)
+        calibration = linear_calibration(fused, observed, weight, group)
         intercept, slope = calibration.intercept, calibration.slope
     if settings.variance_dial:
         intercept, slope = _dialled(fused, observed, weight, slope, settings.variance_dial)

@@ -6,6 +6,7 @@ given and no others. A pipeline holds settings and never a fitted state, so that
 inherit anything from another.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ from local_ml.samples import SampleTable
 from local_ml.settings import LearningSettings
 
 FEWEST_ROWS = 10
+FIT_PARTS = ("covariates selected", "rows held out and predicted", "members fitted")
+"""What `MoisturePipeline.fit` tells of, in this order."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,11 @@ class MoisturePipeline:
     settings: LearningSettings
 
     def fit(
-        self, table: SampleTable, explain: bool = False, domain: DomainSample | None = None
+        self,
+        table: SampleTable,
+        explain: bool = False,
+        domain: DomainSample | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> FittedPipeline:
         """Fit everything on the rows of the table.
 
@@ -124,6 +131,7 @@ class MoisturePipeline:
         table : training rows alone; its column `split` is not looked at
         explain : also compute the SHAP values of the held-out rows
         domain : points of the region, which folds of design ``knndm`` need
+        tell : called with each of `FIT_PARTS` when it is done
 
         Raises
         ------
@@ -140,6 +148,8 @@ class MoisturePipeline:
         selection = select_features(
             table, response, settings.selection, settings.ensemble, seed, places
         )
+        tell = tell or (lambda _: None)
+        tell(FIT_PARTS[0])
         kept = table.with_features(selection.chosen)
         encoding = FeatureEncoding.fit(kept.features, kept.values)
         used_rows = np.flatnonzero(encoding.valid(kept.values))
@@ -157,13 +167,16 @@ class MoisturePipeline:
         held_out = out_of_fold(
             used, response, settings.ensemble, settings.fusion, seed, weight, explain
         )
+        tell(FIT_PARTS[1])
+        members = fit_members(
+            encoding.encode(used.values), response, settings.ensemble, seed, weight
+        )
+        tell(FIT_PARTS[2])
         return FittedPipeline(
             candidates=table.names,
             selection=selection,
             encoding=encoding,
-            members=fit_members(
-                encoding.encode(used.values), response, settings.ensemble, seed, weight
-            ),
+            members=members,
             rule=fit_fusion(held_out, response, settings.target, settings.fusion, weight),
             alternatives=fit_alternatives(
                 held_out, response, settings.target, settings.fusion, weight

@@ -27,7 +27,7 @@ from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.prediction.fusion_rule import FusionRule
 from local_ml.prediction.interval_rule import IntervalRule, members_spread
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 
@@ -85,6 +85,7 @@ class Predictor:
     applicability : how unlike the training sites a row of the model matrix is
     target_name, target_unit : of the delivered value
     fingerprint : sha256 of the manifest, which holds the sha256 of the arrays
+    no_skill : a sentence where validation showed no skill, None where it did
     """
 
     encoding: FeatureEncoding
@@ -95,6 +96,7 @@ class Predictor:
     target_name: str
     target_unit: str
     fingerprint: str
+    no_skill: str | None = None
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -298,6 +300,7 @@ def _assemble(
         target_name=target["name"],
         target_unit=target["unit"],
         fingerprint=fingerprint,
+        no_skill=manifest["no_skill"],
     )
 
 

@@ -19,15 +19,19 @@ def no_skill(designs: Mapping[str, Mapping[str, Any]]) -> str | None:
 
     Returns
     -------
-    sentence : None where there is skill
+    sentence : None where there is skill. It names the design that decided, and says so where
+        that is not the one meant for the map
     """
     name = next((name for name in DECIDING if name in designs), None)
     if name is None:
         return None
     scores, intervals = designs[name]["scores"], designs[name]["intervals"]
+    under = f"under {name} folds"
+    if name != DECIDING[0]:
+        under += f" ({DECIDING[0]} ones were not validated)"
     if scores is None or scores["r2"] is None:
-        return f"no skill is shown: no R² could be found under {name} folds"
-    told = f"no skill is shown: R² under {name} folds is {scores['r2']:.2f}"
+        return f"no skill is shown: no R² could be found {under}"
+    told = f"no skill is shown: R² {under} is {scores['r2']:.2f}"
     ends = None if intervals is None else intervals["r2"]
     if ends is None:
         return f"{told}, and one group of sites alone does not tell how sure that is"

@@ -17,7 +17,7 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
 from local_ml.domain import DomainSample
-from local_ml.errors import TrainingError
+from local_ml.folds.designs import require_design
 from local_ml.learning.pipeline import MoisturePipeline
 from local_ml.learning.selection import clustered_standard_error
 from local_ml.samples import SampleTable
@@ -89,11 +89,7 @@ def ablate(
     if not count_fits(table, settings):
         return None
     design = settings.validation.ablation
-    if design not in validation.designs:
-        raise TrainingError(
-            f"validation.ablation is '{design}', which was not validated; choose among "
-            f"{', '.join(validation.designs)}, or add it to validation.designs"
-        )
+    require_design("validation.ablation", design, tuple(validation.designs))
     whole = validation.designs[design]
     fits = list(_fits(table, settings, whole.fold, whole.rows, domain))
     found: dict[str, list[float | None]] = {}

@@ -11,7 +11,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,10 +29,10 @@ from local_ml.scores.skill import no_skill
 from local_ml.settings import LearningSettings
 from local_ml.validation.distance_report import distance_report
 from local_ml.validation.held_out import BASELINE_TREES, HeldOut
+from local_ml.versions import library_versions
 
 # Raise it when a change of the code changes what a fold gives: kept folds are then refitted.
 FOLD_VERSION = 3
-LIBRARIES = ("numpy", "scikit-learn", "xgboost", "catboost")
 
 ProgressCallback = Callable[[str, int, int], None]
 """Called with what was done, how many folds are done and how many there are."""
@@ -205,7 +204,7 @@ def _key(
         "settings": settings.model_dump(
             mode="json", exclude={"validation", "intervals", "applicability"}
         ),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": library_versions(),
         "design": design,
         "fold": fold,
         "rows": [rows.tolist() for rows in split],

@@ -70,6 +70,7 @@ def test_the_manifest_says_what_the_model_is(bundle_folder):
         "fusion",
         "intervals",
         "applicability",
+        "no_skill",
         "seed",
         "settings",
         "versions",
@@ -77,7 +78,7 @@ def test_the_manifest_says_what_the_model_is(bundle_folder):
         "files",
         "extra",
     ]
-    assert manifest["schema_version"] == 2
+    assert manifest["schema_version"] == 3
     assert manifest["target"]["unit"] == "m3 m-3"
     assert [feature["unit"] for feature in manifest["features"]] == ["1", "dB", "1", "1"]
     assert manifest["encoding"]["columns"][-3:] == ["soil=1", "soil=2", "soil=5"]
@@ -224,7 +225,7 @@ def test_an_untouched_rewrite_is_accepted(folder, bundle_folder):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda m: m.update(schema_version=3), "schema_version 3, but this program reads 2"),
+        (lambda m: m.update(schema_version=2), "schema_version 2, but this program reads 3"),
         (lambda m: m.pop("schema_version"), "no manifest"),
         (lambda m: m.pop("files"), r"arrays\.npz is not the file"),
         (lambda m: m.pop("fusion"), "fusion"),

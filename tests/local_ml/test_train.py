@@ -1,11 +1,13 @@
 """Training as a whole: every file is written, twice the same, and the bundle predicts alike."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from local_ml.errors import TrainingError
 from local_ml.features import Feature
 from local_ml.learning.learners import lighten
 from local_ml.prediction.predictor import Predictor
@@ -17,7 +19,7 @@ from local_ml.settings import (
     SelectionSettings,
     ValidationSettings,
 )
-from local_ml.train import train
+from local_ml.train import FINAL_MODEL, train
 
 SETTINGS = LearningSettings(
     selection=SelectionSettings(
@@ -90,3 +92,40 @@ def test_the_selection_is_told_in_full(table, trained):
     assert all(entry["reason"] for entry in document["dropped"])
     assert set(document["frequency"]) == {"random", "grouped"}
     assert all(len(step["features"]) == step["n"] for step in document["path"])
+
+
+@pytest.mark.parametrize(
+    ("part", "design", "told"),
+    [
+        ("intervals", {"design": "groupd"}, r"intervals\.design is 'groupd'.*nearest is 'grouped'"),
+        ("applicability", {"design": "knndm"}, r"applicability\.design is 'knndm'"),
+        ("validation", {"ablation": "block"}, r"validation\.ablation is 'block'"),
+    ],
+)
+def test_a_design_that_is_not_validated_is_refused_before_anything_is_fitted(
+    table, tmp_path, monkeypatch, part, design, told
+):
+    # Fault: hours of training, and then a word misspelt. Without a domain there is no knndm.
+    def fitted(*_, **__):
+        raise AssertionError("the pipeline was fitted first")
+
+    monkeypatch.setattr("local_ml.train.MoisturePipeline.fit", fitted)
+    changed = getattr(SETTINGS, part).model_copy(update=design)
+    with pytest.raises(TrainingError, match=told):
+        train(table, SETTINGS.model_copy(update={part: changed}), tmp_path / "model")
+
+
+def test_the_final_fit_tells_how_far_it_is(table, tmp_path):
+    told = []
+    train(table, SETTINGS, tmp_path / "model", progress=lambda *what: told.append(what))
+    assert told[:3] == [(FINAL_MODEL, part, 3) for part in (1, 2, 3)]
+    assert [done for _, done, _ in told[3:]] == [1, 2, 3, 4]
+
+
+def test_the_verdict_goes_with_the_model(table, trained, tmp_path):
+    assert Predictor.load(trained.files[0].parent).no_skill is None
+    lots = np.random.default_rng(3).uniform(0.1, 0.5, table.n)
+    noise = train(replace(table, target=lots), SETTINGS, tmp_path / "model")
+    said = noise.validation.to_json()["no_skill"]
+    assert said.startswith("no skill is shown: R² under grouped folds (knndm ones were not")
+    assert Predictor.load(tmp_path / "model").no_skill == said

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 
 from export.errors import ExportError, MissingStepError
 
@@ -290,6 +291,16 @@ def test_page_opens_with_it_where_there_is_no_skill(files: Any) -> None:
     assert said < page.text.index("1 Map")
 
 
+def test_a_map_of_an_earlier_model_is_not_shown(files: Any) -> None:
+    """Fault: new scores beside an old map, its counts and its comparison."""
+    with rasterio.open(files.folder / "map/vwc.tif", "r+") as dataset:
+        dataset.update_tags(model_fingerprint="0" * 64)
+    page = files.render()
+    assert "There is no map of this model yet." in page.text
+    assert not page.shows(77.0)
+    assert "Reference map" not in page.text
+
+
 def test_test_set_has_its_own_row_and_charts(files: Any) -> None:
     files.designs["test"] = replace(files.designs["random"], folds=1)
     files.validate()
@@ -323,21 +334,27 @@ def test_a_design_with_the_predictions_of_another_is_scored_and_not_drawn(files:
     assert len(page.named("svg")) == 7
 
 
-def test_no_skill_opens_the_scores_and_notes_are_listed(files: Any) -> None:
+def test_no_skill_opens_the_page_and_notes_are_listed(files: Any) -> None:
     files.told = {
         "no_skill": "no skill is shown: R² under knndm folds is 0.05 <b>",
         "notes": ["no knndm folds: the region has no points", "two groups were joined."],
     }
     files.validate()
     page = files.render()
+    said = "<strong>No skill is shown: R² under kNNDM folds is 0.05 &lt;b&gt;.</strong>"
+    notice = page.html.index('class="notice" role="note"')
+    assert notice < page.html.index(said) < page.html.index('id="map"')
+    assert "The map below was made all the same, by --force." in page.text
     section = page.html[page.html.index('id="scores"') : page.html.index('id="scatter"')]
-    said = "No skill is shown: R² under kNNDM folds is 0.05 &lt;b&gt;."
-    assert section.index('class="notice" role="note"') < section.index(said)
-    assert section.index(said) < section.index("<table>")
     assert "<li>No kNNDM folds: the region has no points.</li>" in section
     assert "<li>Two groups were joined.</li>" in section
+    (files.folder / "map/vwc.tif").unlink()
+    page = files.render()
+    assert "No map was made, since the model shows no skill." in page.text
+    assert "by --force." not in page.text
     files.told = {"no_skill": None, "notes": []}
     files.validate()
+    assert "There is no map of this model yet." in files.render().text
     section = files.render().html.partition('id="scores"')[2].partition('id="scatter"')[0]
     assert "notice" not in section
     assert "Of the folds:" not in section

@@ -45,7 +45,8 @@ def _held_out(predictions):
     """Predictions as if out of fold, for a fusion whose truth is known."""
     real = _real()
     names = tuple(f"m{i}" for i in range(predictions.shape[1]))
-    return replace(real, members=names, predictions=predictions)
+    rows = np.arange(len(predictions))
+    return replace(real, members=names, predictions=predictions, rows=rows, group=rows)
 
 
 # ---- out-of-fold predictions
@@ -108,11 +109,11 @@ def test_in_sample_predictions_are_refused():
     with pytest.raises(TrainingError, match=r"out-of-fold predictions alone.*ndarray"):
         fit_fusion(predictions, observed, UNBOUNDED, FusionSettings())
     with pytest.raises(TrainingError, match=r"only come from ensemble.out_of_fold"):
-        OutOfFoldPredictions(("a", "b"), predictions, ())
+        OutOfFoldPredictions(("a", "b"), predictions, np.arange(9), np.arange(9), ())
 
 
 def test_rows_that_do_not_match_are_refused():
-    with pytest.raises(TrainingError, match="12 predictions for 9 observations"):
+    with pytest.raises(TrainingError, match="predictions of 12 sites for 9 observations"):
         fit_fusion(_held_out(np.zeros((12, 2))), np.zeros(9), UNBOUNDED, FusionSettings())
 
 

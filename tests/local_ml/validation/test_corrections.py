@@ -194,7 +194,7 @@ def test_an_ablation_under_a_design_that_was_not_validated_is_refused():
     table = _table(60)
     validated = ValidationSettings(folds=2, designs=("random",), workers=1)
     result = validate(table, SETTINGS.model_copy(update={"validation": validated}))
-    with pytest.raises(TrainingError, match=r"'grouped', which was not validated"):
+    with pytest.raises(TrainingError, match=r"'grouped', which is not validated"):
         ablate(table, SETTINGS, result)
 
 
