@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import ee
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import BoundingBox
 
 MARGIN_PX = 60
 
@@ -30,8 +31,16 @@ class Scope:
 
         The margin is for what looks beyond a pixel: interpolation, slopes, neighbourhoods.
         """
-        geobox = self.geobox if self.window is None else self.window
-        box = geobox.pad(MARGIN_PX).geographic_extent.boundingbox
+        box = self._box()
         edges = [box.left, box.bottom, box.right, box.top]
         bounds: ee.Geometry = ee.Geometry.Rectangle(edges, "EPSG:4326", False)
         return bounds
+
+    def latitudes(self) -> tuple[float, float]:
+        """Return the southern and the northern edge of the same rectangle in degrees."""
+        box = self._box()
+        return float(box.bottom), float(box.top)
+
+    def _box(self) -> BoundingBox:
+        geobox = self.geobox if self.window is None else self.window
+        return geobox.pad(MARGIN_PX).geographic_extent.boundingbox

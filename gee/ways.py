@@ -7,6 +7,7 @@ composite has no lattice of its own (EPSG:4326 at 1 degree), hence one is always
 """
 
 import math
+from typing import Literal
 
 import ee
 from affine import Affine
@@ -64,9 +65,16 @@ def averaged_from(image: ee.Image, projection: ee.Projection, pixels: int = 1024
     return image.setDefaultProjection(projection).reduceResolution(ee.Reducer.mean(), False, pixels)
 
 
-def interpolated(image: ee.Image, projection: ee.Projection) -> ee.Image:
-    """Return the image interpolated bilinearly between the coarse pixels of `projection`."""
-    return image.setDefaultProjection(projection).resample("bilinear")
+def interpolated(
+    image: ee.Image,
+    projection: ee.Projection,
+    mode: Literal["bilinear", "bicubic"] = "bilinear",
+) -> ee.Image:
+    """Return the image interpolated between the coarse pixels of `projection`.
+
+    Cubic where the values are means so smooth that straight lines between them would show.
+    """
+    return image.setDefaultProjection(projection).resample(mode)
 
 
 def _metres_per_unit(geobox: GeoBox) -> float:

@@ -30,4 +30,5 @@ def metres_per_degree_images() -> tuple[ee.Image, ee.Image]:
 
 def latitude_image() -> ee.Image:
     """Return the latitude of each pixel's centre in degrees."""
-    return ee.Image.pixelLonLat().select("latitude")
+    latitude: ee.Image = ee.Image.pixelLonLat().select("latitude")
+    return latitude

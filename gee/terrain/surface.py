@@ -34,7 +34,8 @@ class Gradient:
 
 def elevation(settings: TerrainSettings) -> ee.Image:
     """Return the heights in metres, on the elevation model's own lattice."""
-    return ee.Image(settings.dem).select([settings.dem_band], ["elevation"])
+    heights: ee.Image = ee.Image(settings.dem).select([settings.dem_band], ["elevation"])
+    return heights
 
 
 def gradient(heights: ee.Image) -> Gradient:
@@ -48,9 +49,7 @@ def gradient(heights: ee.Image) -> Gradient:
     position = ee.Image.pixelCoordinates(projection)
     width, height = _pixel_sides(projection)
     eastward = _difference(heights, EASTWARD).divide(_difference(position.select("x"), EASTWARD))
-    southward = _difference(heights, SOUTHWARD).divide(
-        _difference(position.select("y"), SOUTHWARD)
-    )
+    southward = _difference(heights, SOUTHWARD).divide(_difference(position.select("y"), SOUTHWARD))
     return Gradient(eastward.divide(width), southward.divide(height).multiply(-1))
 
 
