@@ -79,14 +79,15 @@ def corrected_maps(
     matrix, _ = fitted._member_predictions(outside)
     maps["dial_0.5"] = half.deliver(matrix)[0]
     fused = fitted.rule.fuse(fitted.out_of_fold.predictions)
-    X = np.column_stack([fitted.encoding.encode(used.values), fused])
+    rows = fitted.out_of_fold.rows
+    X = np.column_stack([fitted.encoding.encode(used.values)[rows], fused])
     forest = RandomForestRegressor(200, min_samples_leaf=3, max_features=0.33, random_state=0)
-    forest.fit(X, used.target - fused)
+    forest.fit(X, used.target[rows] - fused)
     there = fitted.rule.fuse(matrix)
     kept = outside.with_features(used.names)
     X_there = np.column_stack([fitted.encoding.encode(kept.values), there])
     maps["residual_model"] = there + forest.predict(X_there)
-    reported = r2(used.target, fused + forest.predict(X))
+    reported = r2(used.target[rows], fused + forest.predict(X))
     return maps, (reported, r2(outside.target, maps["residual_model"]))
 
 

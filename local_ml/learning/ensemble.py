@@ -23,7 +23,7 @@ _MADE_HERE = object()
 
 @dataclass(frozen=True)
 class OutOfFoldPredictions:
-    """Predictions of rows by members that were not fitted on them; in grouped folds not on their group.
+    """Predictions of rows by members not fitted on them, nor, in grouped folds, on their group.
 
     Only `out_of_fold` makes one. Weights and a calibration fitted on predictions of rows that
     the members know would trust the member that overfits most.
@@ -92,12 +92,11 @@ def out_of_fold(
     weight: np.ndarray | None = None,
     explain: bool = False,
 ) -> OutOfFoldPredictions:
-    """Predict every row of the table by members fitted on other rows, once for each design of folds.
+    """Predict every row by members fitted on other rows, once for each design of folds.
 
-    Grouped folds alone ask the fusion to serve places without any site nearby. Their errors hang
-    together by group, so that few groups give steep and noisy slopes: on maps of known truth with
-    clustered sites the error was 1.5 % larger than with both designs (docs/accuracy.md).
-    Imputation is fitted inside each fold too.
+    Grouped folds alone ask for places without any site nearby, and their errors hang together by
+    group, so that few groups give steep and noisy slopes: of clustered sites the map errs less
+    with both designs (measured: docs/accuracy.md). Imputation is fitted inside each fold too.
 
     Parameters
     ----------

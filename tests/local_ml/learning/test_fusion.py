@@ -14,6 +14,7 @@ from local_ml.features import Feature
 from local_ml.learning import ensemble
 from local_ml.learning.ensemble import OutOfFoldPredictions, out_of_fold
 from local_ml.learning.fusion import (
+    calibrated_weights,
     convex_weights,
     fit_alternatives,
     fit_fusion,
@@ -52,10 +53,12 @@ def _held_out(predictions):
 # ---- out-of-fold predictions
 
 
-def test_no_row_is_predicted_by_a_member_that_saw_its_group(monkeypatch):
+@pytest.mark.parametrize("design", ["grouped", "random"])
+def test_no_row_is_predicted_by_a_member_that_saw_it_or_its_group(monkeypatch, design):
     # Fault: inner folds that divide a group, or that index rows of another table.
     table = _table()
-    group_of = {row.tobytes(): group for row, group in zip(table.values, table.group, strict=True)}
+    unit = table.group if design == "grouped" else table.site_id
+    group_of = {row.tobytes(): group for row, group in zip(table.values, unit, strict=True)}
     learned: dict[int, set[str]] = {}
     genuine = ensemble.make_member
 
@@ -80,24 +83,44 @@ def test_no_row_is_predicted_by_a_member_that_saw_its_group(monkeypatch):
 
     kept, checked = [], []
     monkeypatch.setattr(ensemble, "make_member", watched)
-    result = out_of_fold(table, table.target, SMALL, FusionSettings(folds=3, repeats=2), 1)
+    settings = FusionSettings(folds=3, repeats=2, designs=(design,))
+    result = out_of_fold(table, table.target, SMALL, settings, 1)
     assert sum(checked) == table.n * 4 * 2
     assert (result.predictions != 0).all()
 
 
 def test_repeats_are_averaged_over_other_folds():
-    table, once = _table(), FusionSettings(folds=3)
+    table, once = _table(), FusionSettings(folds=3, designs=("grouped",))
     single = out_of_fold(table, table.target, SMALL, once, 1)
-    double = out_of_fold(table, table.target, SMALL, FusionSettings(folds=3, repeats=2), 1)
+    twice = once.model_copy(update={"repeats": 2})
+    double = out_of_fold(table, table.target, SMALL, twice, 1)
     assert len(double.folds) == 2
     assert double.folds[0][0][1].tolist() == single.folds[0][0][1].tolist()
     assert double.folds[1][0][1].tolist() != single.folds[0][0][1].tolist()
     assert (double.predictions != single.predictions).any()
 
 
+def test_each_design_predicts_every_row_and_neither_moves_the_other():
+    # Fault: the second design written over the first, or rows of one scored with another's target.
+    table = _table()
+    one, two, both = (
+        out_of_fold(table, table.target, SMALL, FusionSettings(folds=3, designs=designs), 1)
+        for designs in (("random",), ("grouped",), ("random", "grouped"))
+    )
+    assert (both.predictions == np.vstack([one.predictions, two.predictions])).all()
+    assert both.rows.tolist() == [*range(table.n)] * 2
+    assert (both.group == table.group[both.rows]).all()
+    assert (both.predictions[: table.n] != both.predictions[table.n :]).any()
+    # Observations are told by row of the table, however often it was predicted.
+    rule = fit_fusion(both, table.target, UNBOUNDED, FusionSettings())
+    error = rule.deliver(both.predictions)[0] - table.target[both.rows]
+    assert np.mean(error**2) < 0.5 * table.target.var()
+
+
 def test_attributions_of_held_out_rows_add_up():
     table = _table()
     result = out_of_fold(table, table.target, SMALL, FusionSettings(folds=3), 1, explain=True)
+    assert len(result.shap) == 2 * table.n
     for _, test in result.folds[0]:
         base = result.predictions[test] - result.shap[test].sum(axis=1)
         np.testing.assert_allclose(base, base[:1].repeat(len(test), axis=0), atol=1e-5)
@@ -199,6 +222,29 @@ def test_stated_errors_larger_than_the_whole_error_do_not_blow_up():
     assert np.isfinite(weight).all()
 
 
+def test_a_member_that_varies_too_little_is_not_weighed_for_that():
+    # Two members of equal skill, one on half the scale: after calibration they are alike. Fault:
+    # weights of members as they come, which leave the timid one out.
+    random = np.random.default_rng(0)
+    truth = random.normal(size=4000)
+    one, two = (truth + random.normal(size=4000) for _ in range(2))
+    predictions = np.column_stack([0.5 * one, 0.25 * two])
+    weight = np.ones(4000)
+    raw = convex_weights(predictions, truth, weight, 0.1)
+    found = calibrated_weights(predictions, truth, weight, 0.1)
+    assert found.sum() == pytest.approx(1)
+    assert raw[1] < 0.4
+    # 1 : 2 as they come is 1 : 1 once calibrated.
+    np.testing.assert_allclose(found, [1 / 3, 2 / 3], atol=0.02)
+
+
+def test_members_of_pure_noise_still_get_weights():
+    # Fault: a division by the sum of slopes that are all level.
+    fused = np.linspace(0, 1, 20)
+    found = calibrated_weights(np.column_stack([fused, fused]), -fused, np.ones(20), 0.1)
+    np.testing.assert_allclose(found, 0.5)
+
+
 # ---- calibration
 
 
@@ -232,6 +278,36 @@ def test_the_slope_and_its_error_equal_weighted_least_squares():
     assert found.standard_error == pytest.approx(np.sqrt(variance * normal[1, 1]))
     kappa = 1 - (found.standard_error / (beta[1] - 1)) ** 2
     assert found.slope == pytest.approx(1 + kappa * (beta[1] - 1))
+
+
+def test_a_second_prediction_of_the_same_sites_does_not_make_the_slope_surer():
+    # Fault: twice the rows taken for twice the sites.
+    random = np.random.default_rng(2)
+    fused, site = random.normal(size=200), np.arange(200)
+    observed = 1.5 * fused + random.normal(size=200)
+    once = linear_calibration(fused, observed, np.ones(200), site)
+    twice = linear_calibration(
+        *(np.tile(part, 2) for part in (fused, observed, np.ones(200), site))
+    )
+    alone = linear_calibration(fused, observed, np.ones(200))
+    assert twice.standard_error == pytest.approx(once.standard_error)
+    assert once.standard_error == pytest.approx(alone.standard_error, rel=0.15)
+
+
+def test_the_error_of_a_slope_counts_groups_whose_errors_hang_together():
+    # Oracle: the scatter of the slope itself, over campaigns drawn anew.
+    random = np.random.default_rng(6)
+    group = np.repeat(np.arange(40), 8)
+    slopes, told = [], []
+    for _ in range(300):
+        fused = random.normal(size=40)[group] + 0.5 * random.normal(size=320)
+        observed = fused + random.normal(size=40)[group] + 0.3 * random.normal(size=320)
+        found = linear_calibration(fused, observed, np.ones(320), group)
+        slopes.append(found.raw_slope)
+        told.append(found.standard_error)
+        blind = linear_calibration(fused, observed, np.ones(320)).standard_error
+        assert blind < found.standard_error
+    assert np.mean(told) == pytest.approx(np.std(slopes), rel=0.15)
 
 
 def test_predictions_that_run_backwards_are_levelled_not_turned():
