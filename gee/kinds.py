@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import requests
 from ee.ee_exception import EEException
-from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
+from google.auth.exceptions import GoogleAuthError, InvalidOperation, RefreshError, TransportError
 from googleapiclient.errors import Error as ApiClientError
 from googleapiclient.errors import HttpError
 from httplib2.error import HttpLib2Error
@@ -136,11 +136,12 @@ def service_error(error: BaseException, what: str) -> ServiceError | None:
 def _kind_and_text(error: BaseException) -> tuple[_Kind, str] | None:
     if isinstance(error, GoogleAuthError):
         return _kind_of_sign_in(error)
-    http = error if isinstance(error, HttpError) else error.__context__
-    if isinstance(error, EEException | HttpError):
-        status = int(http.resp.status) if isinstance(http, HttpError) else 400
-        text = http._get_reason() if isinstance(http, HttpError) else str(error)
-        return _kind_of_answer(status, text), _one_line(f"{status}: {text}" if text else status)
+    answer = error if isinstance(error, HttpError) else error.__context__
+    if isinstance(error, EEException | HttpError) and isinstance(answer, HttpError):
+        status, text = int(answer.resp.status), answer.reason
+        return _kind_of_answer(status, text), _one_line(f"{status} {text}")
+    if isinstance(error, EEException):  # the client refuses before it sends anything
+        return _REFUSED, _one_line(error)
     if isinstance(error, requests.exceptions.SSLError):
         return _CERTIFICATE, _one_line(error)
     if isinstance(error, TimeoutError | requests.exceptions.Timeout):
@@ -182,6 +183,8 @@ def _kind_of_sign_in(error: GoogleAuthError) -> tuple[_Kind, str]:
             return _OVERLOAD, "the server that gives tokens is overloaded"
         code = re.search(r"invalid_\w+|unauthorized_client|access_denied", str(error))
         return _UNKNOWN, f"expired, revoked or unknown: {code[0]}" if code else "no token is given"
+    if isinstance(error, InvalidOperation):
+        return _UNKNOWN, "none were sent"
     return _UNKNOWN, type(error).__name__
 
 

@@ -7,6 +7,7 @@ Earth Engine's sampling leaves out every point at which any band is masked. So m
 number that no covariate has, and what comes back is joined to the question by its index.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
@@ -26,6 +27,8 @@ INDEX = "pixel_index"
 """The property by which answers are joined to questions."""
 MAXIMUM_POINTS = 5000
 """Elements that the service gives back to one request."""
+
+_log = logging.getLogger(__name__)
 
 Places = NDArray[np.intp]
 
@@ -52,7 +55,7 @@ def sample_points(
     points_per_request : 1 to 5,000. A request too heavy for the service is halved, and those
         after it are no larger
     workers : requests at once
-    progress : called with the number of pixels that were answered, after each request
+    progress : called with a number of points that were answered, n in all
 
     Returns
     -------
@@ -78,13 +81,14 @@ def sample_points(
         np.arange(start, min(start + points_per_request, len(pixels)))
         for start in range(0, len(pixels), points_per_request)
     ]
+    times_asked = np.bincount(asked, minlength=len(pixels))[order]
     with ThreadPoolExecutor(max_workers=workers) as executor:
         pending = {executor.submit(reader.read, batch): batch for batch in batches}
         try:
             for done in as_completed(pending):
                 done.result()
                 if progress is not None:
-                    progress(len(pending[done]))
+                    progress(int(times_asked[pending[done]].sum()))
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
@@ -150,7 +154,11 @@ class _Reader:
         values = np.full((len(places), len(names)), np.nan, np.float32)
         for feature in answer["features"]:
             properties = feature["properties"]
-            values[int(properties[INDEX])] = [properties[name] for name in names]
+            # Numbers that JSON lacks come as text, such as "NaN".
+            values[int(properties[INDEX])] = [float(properties[name]) for name in names]
+        absent = len(places) - len(answer["features"])
+        if absent:
+            _log.warning("%s: %d did not come back; they count as masked", what, absent)
         return with_nan(values)
 
     def _points(self, places: Places) -> ee.FeatureCollection:

@@ -21,7 +21,7 @@ from gee.asking import ask
 from gee.credentials import find_credentials
 from gee.errors import CredentialsError, RefusedError
 from gee.settings import EarthEngineSettings
-from gee.transport import Transport
+from gee.transport import Transport, WholeAnswers
 
 if TYPE_CHECKING:
     from gee.local import LocalEarthEngine
@@ -146,7 +146,9 @@ def _open(settings: EarthEngineSettings, study_folder: Path, access: tuple[Any, 
         ee.data.setMaxRetries(0)  # `gee.asking` repeats, and nothing else
         ee.data.setUserAgent(USER_AGENT)
         ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
-        ee.Initialize(credentials, url=address, project=project, http_transport=transport)
+        ee.Initialize(
+            credentials, url=address, project=project, http_transport=WholeAnswers(transport)
+        )
 
     try:
         ask(initialize, where, min(settings.deadline_s, CONNECT_PATIENCE_S))
