@@ -121,9 +121,10 @@ class _Reader:
         self._read(places, (0, len(self.names)))
 
     def _read(self, places: Places, bands: tuple[int, int]) -> None:
-        if len(places) > self.largest:
-            for start in range(0, len(places), self.largest):
-                self._read(places[start : start + self.largest], bands)
+        largest = self.largest  # other batches may lower it meanwhile
+        if len(places) > largest:
+            for start in range(0, len(places), largest):
+                self._read(places[start : start + largest], bands)
             return
         start, stop = bands
         try:
@@ -147,7 +148,7 @@ class _Reader:
             geometries=False,
         )
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        what = f"{len(places)} points of {shown}"
+        what = f"{len(places)} point{'s' * (len(places) != 1)} of {shown}"
         # One value:compute and not pages of table:computeFeatures: a batch is within the 5,000
         # elements that one answer may hold, and a page may cost the computation anew.
         answer: Any = ask(sampled.getInfo, what, patience_s())
