@@ -44,6 +44,8 @@ def corrected_scenes(
         if at_reference_angle:
             power = at_angle(power, angle_deg, settings)
         kept = season_mask(scene, season, settings).And(border_mask(scene, angle_deg, settings))
+        # Both polarisations or none: their ratio is then that of the same ground.
+        kept = kept.And(scene.select(POLARISATIONS).mask().reduce(ee.Reducer.min()))
         power = power.addBands(angle_deg).updateMask(kept)
         told: ee.Image = ee.Image(power.copyProperties(scene, ["system:time_start", ORBIT]))
         return told

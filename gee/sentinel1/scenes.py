@@ -46,8 +46,9 @@ def with_weather(
     collection: ee.ImageCollection, scope: Scope, season: Season, settings: Sentinel1Settings
 ) -> ee.ImageCollection:
     """Return the scenes that have an ERA5-Land hour, which they carry as property `WEATHER`."""
+    # The hour nearest to the last minutes of a season is that of the day after.
     hours = ee.ImageCollection("ECMWF/ERA5_LAND/HOURLY").filter(
-        in_season(scope.years, season, settings)
+        in_season(scope.years, season, settings, margin_days=1)
     )
     nearest = ee.Filter.maxDifference(
         difference=_HALF_AN_HOUR_MS, leftField="system:time_start", rightField="system:time_start"
@@ -57,11 +58,17 @@ def with_weather(
     return joined
 
 
-def in_season(years: tuple[int, int], season: Season, settings: Sentinel1Settings) -> ee.Filter:
+def in_season(
+    years: tuple[int, int],
+    season: Season,
+    settings: Sentinel1Settings,
+    margin_days: int = 0,
+) -> ee.Filter:
     """Return the filter of a season within the years, both of its days included.
 
     A season over the turn of the year is cut at the first day of the first year and at the last
     day of the last one. One that ends on 28 February holds the 29th as well.
+    `margin_days` lengthen it on both sides.
 
     Raises
     ------
@@ -78,7 +85,7 @@ def in_season(years: tuple[int, int], season: Season, settings: Sentinel1Setting
             f"earthengine.years end in {last}, but Sentinel-1 begins in {FIRST_YEAR}: extend the "
             "years, or leave the radar covariates out (earthengine.without)"
         )
-    turns = end < start
+    turns, margin = end < start, timedelta(days=margin_days)
     spans = (
         (_day(year, start), _day_after(year + turns, end))
         for year in range(first - turns, last + 1)
@@ -87,7 +94,10 @@ def in_season(years: tuple[int, int], season: Season, settings: Sentinel1Setting
         (max(begin, date(first, 1, 1)), min(stop, date(last + 1, 1, 1))) for begin, stop in spans
     )
     season_of_years: ee.Filter = ee.Filter.Or(
-        *(ee.Filter.date(begin.isoformat(), stop.isoformat()) for begin, stop in within)
+        *(
+            ee.Filter.date((begin - margin).isoformat(), (stop + margin).isoformat())
+            for begin, stop in within
+        )
     )
     return season_of_years
 

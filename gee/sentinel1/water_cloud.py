@@ -75,7 +75,8 @@ def _mean_of_pass(
     found = scenes(scope, side, "thaw", settings)
 
     def sigma_and_angle(scene: ee.Image) -> ee.Image:
-        sigma, angle = scene.select("VV"), scene.select("angle")
+        angle = scene.select("angle")
+        sigma: ee.Image = scene.select("VV")
         if settings.slope_model != "none":  # the model is written for sigma nought
             sigma = sigma.multiply(angle.multiply(math.pi / 180).cos())
         return sigma.rename("sigma").addBands(angle)

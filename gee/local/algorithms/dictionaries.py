@@ -30,9 +30,14 @@ def dictionary(input: Any) -> dict[str, Any]:  # noqa: A002
 
 @algorithm("Dictionary.combine")
 def combine(first: dict[str, Any], second: dict[str, Any], overwrite: bool) -> dict[str, Any]:
-    """Both; of equal keys the second's value, or the first's without `overwrite`."""
-    joined = {**first, **second} if overwrite else {**second, **first}
-    return {key: value for key, value in joined.items() if value is not None}
+    """Both; of equal keys the second's value, or the first's without `overwrite`.
+
+    Nulls are left out of both beforehand: a null never hides the other's value.
+    """
+    known = [
+        {key: value for key, value in part.items() if value is not None} for part in (first, second)
+    ]
+    return {**known[0], **known[1]} if overwrite else {**known[1], **known[0]}
 
 
 @algorithm("Dictionary.contains")

@@ -11,6 +11,12 @@ import pytest
 from gee.local import LocalEarthEngine, registry
 
 
+def _unknown(key: str) -> Any:
+    """A dictionary with a null, as a reduction of nothing gives it."""
+    nothing = ee.Image(1.0).rename(key).updateMask(0)
+    return nothing.reduceRegion(ee.Reducer.mean(), ee.Geometry.Point([93, 36]), 10)
+
+
 @pytest.mark.usefixtures("service")
 class TestNumbers:
     def test_integer_division_gives_a_fraction(self) -> None:
@@ -102,6 +108,8 @@ class TestListsAndDictionaries:
             (lambda: ee.Dictionary({"b": 2, "a": 1}).values(), [1, 2]),
             (lambda: ee.Dictionary({"a": 1}).combine({"a": 2, "b": 3}), {"a": 2, "b": 3}),
             (lambda: ee.Dictionary({"a": 1}).combine({"a": 2}, False), {"a": 1}),
+            (lambda: ee.Dictionary({"a": 1}).combine(_unknown("a")), {"a": 1}),
+            (lambda: _unknown("a").combine({"a": 1}, False), {"a": 1}),
             (lambda: ee.Dictionary.fromLists(["x"], [9]), {"x": 9}),
             (lambda: ee.Dictionary({"a": 1}).get("b", 5), 5),
             (
