@@ -77,5 +77,14 @@ def interpolated(
     return image.setDefaultProjection(projection).resample(mode)
 
 
+def interpolated_to_the_edge(image: ee.Image, projection: ee.Projection) -> ee.Image:
+    """Return the image interpolated, and beside missing pixels the value of the own coarse pixel.
+
+    Interpolation needs all four neighbours; without this, every gap in a coarse layer, such as a
+    lake in a soil map, would be wider by a coarse pixel.
+    """
+    return interpolated(image, projection).unmask(image.setDefaultProjection(projection), False)
+
+
 def _metres_per_unit(geobox: GeoBox) -> float:
     return float(geobox.crs.proj.axis_info[0].unit_conversion_factor)
