@@ -1,6 +1,9 @@
 """Scenes of a season in many years → one value a pixel.
 
 A composite has no lattice of its own yet; `gee.optical.images` brings it onto the grid.
+
+Percentiles: which value between two neighbours Earth Engine takes for few values is not
+documented. So a year's peak is certain only to the gap of the two values about its rank.
 """
 
 from dataclasses import dataclass

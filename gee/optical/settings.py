@@ -1,6 +1,6 @@
 """What a study may set about optical covariates."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -79,7 +79,7 @@ class OpticalSettings(FrozenSettings):
     cloud_score_minimum: float = Field(
         0.60, ge=0, le=1, description="a Sentinel-2 pixel with a lower score is left out"
     )
-    scene_classes_excluded: tuple[int, ...] = Field(
+    scene_classes_excluded: tuple[Annotated[int, Field(ge=0, le=11)], ...] = Field(
         (0, 1, 11),
         description="classes of Sentinel-2's SCL that are left out: 0 no data, 1 saturated or defective, 11 snow and ice",
     )

@@ -80,7 +80,7 @@ def test_sentinel2_is_screened_by_cloud_score_and_classes(new_archive, clear_sce
     """The wrong score, a threshold that leaves out its own value, or snow that stays."""
     archive = new_archive()
     score = np.full(SHAPE, 0.9, np.float32)
-    score[0, :3] = [0.59, 0.60, 0.61]
+    score[0, :3] = [0.59, 0.5, 0.61]
     classes = np.arange(16)[None, :].astype(np.uint8)
     classes[0, :3] = 4
     scene = clear_scene("sentinel2", SHAPE, cs_cdf=score, cs=0, SCL=classes)
