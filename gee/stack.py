@@ -68,7 +68,5 @@ def _rooms(scope: Scope, settings: CompositeSettings) -> dict[str, Callable[[lis
         "terrain": lambda names: terrain_images(names, scope, settings.terrain),
         "soil": lambda names: soil_images(names, scope, settings.soil),
         "climate": lambda names: climate_images(names, scope, settings.climate),
-        "auxiliary": lambda names: auxiliary_images(
-            names, scope, settings.auxiliary, settings.soil
-        ),
+        "auxiliary": lambda names: auxiliary_images(names, scope),
     }

@@ -4,4 +4,4 @@ from gee.frozen import FrozenSettings
 
 
 class AuxiliarySettings(FrozenSettings):
-    """Keys of `[earthengine.auxiliary]`."""
+    """Keys of `[earthengine.auxiliary]`: none yet."""

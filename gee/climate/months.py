@@ -18,7 +18,8 @@ def monthly_means(collection: ee.ImageCollection, months: Sequence[int]) -> ee.I
     def mean(month_and_days: ee.List) -> ee.Image:
         month = ee.List(month_and_days).getNumber(0)
         looks = collection.filter(ee.Filter.calendarRange(month, month, "month"))
-        return ee.Image(looks.mean().set("days", ee.List(month_and_days).getNumber(1)))
+        average: ee.Image = ee.Image(looks.mean()).set("days", ee.List(month_and_days).getNumber(1))
+        return average
 
     pairs = ee.List([[month, DAYS[month - 1]] for month in months])
     means: ee.ImageCollection = ee.ImageCollection(pairs.map(mean))
