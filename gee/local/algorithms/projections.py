@@ -7,7 +7,9 @@ Both need an image with a projection that means something: on a composite they a
 
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -202,33 +204,94 @@ def interpolated(band: Band, grid: PixelGrid, mode: str) -> Pixels:
     """
     factor = 2 ** level_for(grid, band.projection)
     lattice = band.projection.scaled(factor, factor)
-    taps = 2 if mode == "bilinear" else 4
+    taps = _TAPS.get(grid, lattice, mode)
+    pixels = band.pixels(taps.window)
+    values, valid = pixels.values.ravel(), pixels.valid
+    everywhere = bool(valid.all())
+    flags = valid.ravel()
+    total = np.zeros(grid.shape)
+    mask = np.ones(grid.shape, dtype=bool)
+    for row, row_weight in zip(taps.rows, taps.row_weights, strict=True):
+        for col, col_weight in zip(taps.cols, taps.col_weights, strict=True):
+            weight = row_weight * col_weight
+            place = row + col
+            total += weight * values.take(place)
+            if not everywhere:
+                mask &= flags.take(place) | (weight == 0)
+    target = pixel_types.DOUBLE if band.pixel_type.is_integer else band.pixel_type
+    return Pixels(pixel_types.cast(np.where(mask, total, 0.0), target), mask)
+
+
+@dataclass(frozen=True)
+class _Taps:
+    """Where on a lattice the neighbours of a grid's pixels lie, and what each counts.
+
+    `rows` are flat offsets of the neighbours' rows in `window`, `cols` those of their columns; one
+    array (rows, cols) a neighbour, or one that broadcasts to it.
+    """
+
+    window: PixelGrid
+    rows: list[Array]
+    cols: list[Array]
+    row_weights: list[Array]
+    col_weights: list[Array]
+
+    @property
+    def size_bytes(self) -> int:
+        """What the arrays take."""
+        lists = (self.rows, self.cols, self.row_weights, self.col_weights)
+        return sum(array.nbytes for arrays in lists for array in arrays)
+
+
+def _taps_of(grid: PixelGrid, lattice: Projection, mode: str) -> _Taps:
+    count = 2 if mode == "bilinear" else 4
     cols, rows = grid.pixel_positions(lattice)
     near_col, near_row = cols - 0.5, rows - 0.5
     whole_col = np.abs(near_col - np.rint(near_col)) < EDGE_TOLERANCE_PX
     whole_row = np.abs(near_row - np.rint(near_row)) < EDGE_TOLERANCE_PX
     near_col = np.where(whole_col, np.rint(near_col), near_col)
     near_row = np.where(whole_row, np.rint(near_row), near_row)
-    window = covering(grid, lattice, margin=taps)
-    pixels = band.pixels(window)
+    window = covering(grid, lattice, margin=count)
     base_col, base_row = np.floor(near_col), np.floor(near_row)
-    col_weights = _tap_weights(near_col - base_col, mode)
-    row_weights = _tap_weights(near_row - base_row, mode)
-    first = 1 - taps // 2
-    total = np.zeros(grid.shape)
-    mask = np.ones(grid.shape, dtype=bool)
+    first = 1 - count // 2
     left = base_col.astype(np.int64) - window.col
     top = base_row.astype(np.int64) - window.row
-    valid = pixels.valid
-    for row_place, row_weight in enumerate(row_weights):
-        row = np.clip(top + first + row_place, 0, window.height - 1)
-        for col_place, col_weight in enumerate(col_weights):
-            col = np.clip(left + first + col_place, 0, window.width - 1)
-            weight = row_weight * col_weight
-            total += weight * pixels.values[row, col]
-            mask &= valid[row, col] | (weight == 0)
-    target = pixel_types.DOUBLE if band.pixel_type.is_integer else band.pixel_type
-    return Pixels(pixel_types.cast(np.where(mask, total, 0.0), target), mask)
+    return _Taps(
+        window,
+        [np.clip(top + first + k, 0, window.height - 1) * window.width for k in range(count)],
+        [np.clip(left + first + k, 0, window.width - 1) for k in range(count)],
+        _tap_weights(near_row - base_row, mode),
+        _tap_weights(near_col - base_col, mode),
+    )
+
+
+class _TapsCache:
+    """Neighbours of the windows used last: many scenes share a lattice."""
+
+    def __init__(self, capacity_bytes: int) -> None:
+        self.capacity_bytes = capacity_bytes
+        self.size_bytes = 0
+        self.lock = threading.Lock()
+        self.stored: OrderedDict[tuple[PixelGrid, Projection, str], _Taps] = OrderedDict()
+
+    def get(self, grid: PixelGrid, lattice: Projection, mode: str) -> _Taps:
+        key = (grid, lattice, mode)
+        with self.lock:
+            if key in self.stored:
+                self.stored.move_to_end(key)
+                return self.stored[key]
+        taps = _taps_of(grid, lattice, mode)
+        with self.lock:
+            if key not in self.stored:
+                self.stored[key] = taps
+                self.size_bytes += taps.size_bytes
+            while self.size_bytes > self.capacity_bytes:
+                _, dropped = self.stored.popitem(last=False)
+                self.size_bytes -= dropped.size_bytes
+        return taps
+
+
+_TAPS = _TapsCache(capacity_bytes=128 * 2**20)
 
 
 def _tap_weights(fraction: Array, mode: str) -> list[Array]:
