@@ -34,7 +34,10 @@ def covariates(settings: TemperatureSettings) -> tuple[Covariate, ...]:
             datasets=datasets(settings),
             period="all days of good quality of every year",
             reducer=reducer,
-            way="computed on the lattice of MODIS (926.6 m), then interpolated bilinearly",
+            way=(
+                "computed on the lattice of MODIS (926.6 m), then interpolated bilinearly; beside "
+                "missing pixels the value of the own one"
+            ),
             masked_where=(
                 f"an overpass had fewer than {settings.minimum_days} days of good quality"
             ),

@@ -12,7 +12,7 @@ from gee.temperature import degree_days
 from gee.temperature.harmonics import MEAN, amplitude, averaged_over, fitted
 from gee.temperature.overpasses import good_days, lattice, overpasses
 from gee.temperature.settings import TemperatureSettings
-from gee.ways import interpolated
+from gee.ways import interpolated_to_the_edge
 
 
 def images(
@@ -36,4 +36,6 @@ def images(
         "lst_diurnal_range": lambda: by_day.select([MEAN]).subtract(by_night.select([MEAN])),
     }
     projection = lattice(settings)
-    return {name: interpolated(recipes[name]().rename(name), projection) for name in names}
+    return {
+        name: interpolated_to_the_edge(recipes[name]().rename(name), projection) for name in names
+    }

@@ -256,6 +256,34 @@ def test_too_few_days_are_masked(
     np.testing.assert_allclose(found[:2], 4.0, atol=0.011)
 
 
+def test_a_gap_is_no_wider_than_its_own_pixels(
+    new_scenes, connected, write_days, some_days, lattice_of, pixels_of
+):
+    """Interpolation that loses a coarse pixel on every side of a masked one."""
+    lattice = lattice_of(9, 14)
+    scenes = new_scenes()
+    gap = np.zeros((9, 14), bool)
+    gap[5, 6] = True
+    write_days(
+        scenes,
+        lattice,
+        some_days(datetime(2018, 1, 5, tzinfo=UTC), datetime(2019, 12, 20, tzinfo=UTC), 40),
+        lambda _, time: np.full((len(time), 9, 14), 4.0),
+        lambda *_: np.where(gap, 2, 0),
+        satellites=("terra",),
+    )
+    connected(scenes)
+    settings = TemperatureSettings(minimum_days=10, satellites=("terra",))
+    image = images(["lst_mean"], Scope(GRID, YEARS), settings)["lst_mean"]
+    missing = np.isnan(pixels_of(image, GRID))
+    rows, cols = np.indices(GRID.shape.yx)
+    moved = pyproj.Transformer.from_crs("EPSG:4326", str(lattice.crs), always_xy=True)
+    col, row = ~lattice.transform * moved.transform(*(GRID.transform * (cols + 0.5, rows + 0.5)))
+    own = gap[np.floor(row).astype(int), np.floor(col).astype(int)]
+    assert own.any()
+    np.testing.assert_array_equal(missing, own)
+
+
 @pytest.mark.parametrize("years", [(2010, 2011), (2001, 2001)])
 def test_years_without_a_day_are_masked(world, connected, pixels_of, years):
     """An empty collection that ends in an error, or in zeros."""
