@@ -54,7 +54,7 @@ def averaged(image: ee.Image, geobox: GeoBox, scale_m: float) -> ee.Image:
     parts = divisions(geobox, scale_m)
     pinned = image.setDefaultProjection(projection_of(finer_lattice(geobox, scale_m)))
     # One pixel more on each side, for a grid that is only nearly a multiple after rounding.
-    return pinned.reduceResolution(ee.Reducer.mean(), False, (parts + 2) ** 2)
+    return _whole(pinned.reduceResolution(ee.Reducer.mean(), False, (parts + 2) ** 2))
 
 
 def averaged_from(image: ee.Image, projection: ee.Projection, pixels: int = 1024) -> ee.Image:
@@ -62,7 +62,8 @@ def averaged_from(image: ee.Image, projection: ee.Projection, pixels: int = 1024
 
     For what must be computed on the data's own lattice first, such as terrain.
     """
-    return image.setDefaultProjection(projection).reduceResolution(ee.Reducer.mean(), False, pixels)
+    pinned = image.setDefaultProjection(projection)
+    return _whole(pinned.reduceResolution(ee.Reducer.mean(), False, pixels))
 
 
 def interpolated(
@@ -84,6 +85,16 @@ def interpolated_to_the_edge(image: ee.Image, projection: ee.Projection) -> ee.I
     lake in a soil map, would be wider by a coarse pixel.
     """
     return interpolated(image, projection).unmask(image.setDefaultProjection(projection), False)
+
+
+def _whole(image: ee.Image) -> ee.Image:
+    """The image with a mask of 0 or 1.
+
+    A mean over pixels of which some are masked carries the share of the others as its mask, and
+    that would be its weight in whatever is reduced next: a scene seen in part would count in part.
+    """
+    seen = image.mask().gt(0)
+    return image.mask().multiply(0).where(seen, image).updateMask(seen)
 
 
 def _metres_per_unit(geobox: GeoBox) -> float:
