@@ -95,7 +95,7 @@ def layers_of(plateau: Plateau) -> Iterator[Layer]:
     yield from _radar(plateau)
     yield from _optical(plateau)
     yield from _soil(plateau)
-    yield from _others(plateau)
+    yield from own_layers(plateau)
 
 
 def _terrain(plateau: Plateau) -> Iterator[Layer]:
@@ -196,8 +196,11 @@ def _soil(plateau: Plateau) -> Iterator[Layer]:
     yield layer("porosity", "m3 m-3", porosity, 1, scale=0.001, scale_in_file=True)
 
 
-def _others(plateau: Plateau) -> Iterator[Layer]:
-    """Precipitation on 4 km pixels, land cover, and a field that has nothing to do with water."""
+def own_layers(plateau: Plateau) -> Iterator[Layer]:
+    """Yield what a user has beside Earth Engine.
+
+    Precipitation on 4 km pixels, land cover, and a field that has nothing to do with water.
+    """
     grid, seed = plateau.grid, plateau.seed
     coarse = grid.covering(CLIMATE_PIXEL_DEG)
     rain = block_mean(plateau.climate.precipitation_mm, grid, coarse)

@@ -1,4 +1,4 @@
-"""The example plateau on disk: rasters, field table, mask and truth of a study folder."""
+"""The example plateau on disk: rasters or scenes, field table, mask and truth of a study."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ from rasterio.transform import Affine
 
 from export.plateau.fieldwork import SITES_SETTINGS, field_table, plan_visits
 from export.plateau.grid import PixelGrid
-from export.plateau.layers import layers_of
+from export.plateau.layers import layers_of, own_layers
+from export.plateau.scenes import SCENES_FOLDER, scene_settings, write_scenes
 from export.plateau.world import make_plateau
 from export.rasters import write_bytes
 
@@ -26,19 +27,26 @@ class PlateauExample:
     ----------
     region : west, south, east, north, degrees
     covariates : the [[covariates]] entries
+    earthengine : the [earthengine] section, where there are scenes
     sites : the [sites] section
     mask_file, truth_file : in the study's folder
     """
 
     region: tuple[float, float, float, float]
     covariates: list[dict[str, Any]]
+    earthengine: dict[str, Any] | None
     sites: dict[str, Any]
     mask_file: str
     truth_file: str
 
 
 def write_plateau(
-    folder: Path, *, seed: int = 2026, shape: tuple[int, int] = (1000, 1000), n_sites: int = 342
+    folder: Path,
+    *,
+    seed: int = 2026,
+    shape: tuple[int, int] = (1000, 1000),
+    n_sites: int = 342,
+    scenes: bool = False,
 ) -> PlateauExample:
     """Write `folder`/rasters/*.tif, sites.csv, permafrost_mask.tif and truth.tif.
 
@@ -48,6 +56,9 @@ def write_plateau(
     seed : of all that is random; the same seed and shape give the same bytes
     shape : rows and columns of 90 m pixels, at least 100 each
     n_sites : good sites; the table holds a few blemished ones besides
+    scenes : False: all 28 covariates as rasters. True: scenes of satellites in
+        `folder`/earthengine, out of which the local Earth Engine computes covariates, and as
+        rasters only the three that it has not
 
     Raises
     ------
@@ -59,7 +70,7 @@ def write_plateau(
     plateau = make_plateau(seed, shape)
     (folder / "rasters").mkdir(parents=True, exist_ok=True)
     entries = []
-    for layer in layers_of(plateau):
+    for layer in own_layers(plateau) if scenes else layers_of(plateau):
         _write_raster(
             folder / layer.file,
             layer.stored(),
@@ -68,6 +79,8 @@ def write_plateau(
             scale_offset=(layer.scale, layer.offset) if layer.scale_in_file else None,
         )
         entries.append(layer.settings())
+    if scenes:
+        write_scenes(plateau, folder / SCENES_FOLDER)
     mask = plateau.climate.permafrost.astype(np.uint8)
     _write_raster(folder / MASK_FILE, mask, plateau.grid, nodata=255)
     truth = np.where(plateau.active_layer, plateau.moisture.truth, -9999.0).astype(np.float32)
@@ -78,6 +91,7 @@ def write_plateau(
     return PlateauExample(
         region=plateau.grid.bounds_deg,
         covariates=entries,
+        earthengine=scene_settings() if scenes else None,
         sites=SITES_SETTINGS,
         mask_file=MASK_FILE,
         truth_file=TRUTH_FILE,
