@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from export.steps.context import Context
 
 _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+EXIT_SERVICE = 4
 EXIT_HOLES = 5
 EXIT_INTERRUPTED = 130
 
@@ -78,7 +79,7 @@ def _options(
 def _exit_codes() -> Iterator[None]:
     """Turn what goes wrong into one clear message and the exit code of its kind."""
     from export.errors import ExportError
-    from gee.errors import GeeError
+    from gee.errors import GeeError, ServiceError
     from local_ml.errors import LocalMLError
 
     interrupted = False
@@ -98,6 +99,8 @@ def _exit_codes() -> Iterator[None]:
             _tell_interrupted()
         if isinstance(error, ExportError):
             _fail(error, error.exit_code)
+        if isinstance(error, ServiceError):
+            _fail(error, EXIT_SERVICE)
         if isinstance(error, GeeError | LocalMLError | OSError):
             _fail(error, 3)
         raise

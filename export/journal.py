@@ -103,7 +103,12 @@ class Journal:
         """Say whether `step` was done for `key` from these inputs, and its files are unaltered."""
         with self._lock:
             row = self._one("SELECT fingerprint FROM done WHERE step = ? AND key = ?", (step, key))
-            if row is None or row[0] != fingerprint:
+        return row is not None and row[0] == fingerprint and self.is_unaltered(step, key)
+
+    def is_unaltered(self, step: str, key: str) -> bool:
+        """Say whether what `step` wrote for `key`, from whatever inputs, is there as it was."""
+        with self._lock:
+            if self._one("SELECT 1 FROM done WHERE step = ? AND key = ?", (step, key)) is None:
                 return False
             files = self._connection.execute(
                 "SELECT path, sha256 FROM written WHERE step = ? AND key = ?", (step, key)

@@ -1,8 +1,8 @@
 """What the covariates hold at the sites, and at random pixels of the region.
 
-In: positions in degrees, covariate sources, the region. Out: rows and columns of the study's
-grid, and values (n, p) float32, NaN where missing. Values come from the tile that holds the
-pixel, by the same function that writes tiles; `skew_check` proves it on the files.
+In: positions in degrees, a stack of covariates, the region. Out: rows and columns of the study's
+grid, and values (n, p) float32, NaN where missing. They are those of the tile that holds the pixel;
+`skew_check` proves it on the files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 
+from export.covariates.places import by_tile
+from export.covariates.provider import CovariateInfo, CovariateStack, Sampled
 from export.covariates.region import Region, read_region
-from export.covariates.source import CovariateSource
 from export.covariates.tiles import read_covariate_tile
-from export.covariates.warp import read_tile
 from export.errors import StudyError
 from export.parallel import in_order
 from export.progress import Progress
@@ -61,38 +61,31 @@ def _located(
     rows[known], cols[known], in_grid[known] = positions(
         region.geobox, longitude[known], latitude[known]
     )
-    for tile, index in _by_tile(region.geobox, tile_px, rows, cols, in_grid):
+    for tile, index in by_tile(region.geobox, tile_px, rows, cols, in_grid):
         inside = read_region(region, tile)
         in_region[index] = inside[rows[index] - tile.window[0], cols[index] - tile.window[1]]
     return rows, cols, in_grid, in_region
 
 
 def sample_at(
-    sources: Sequence[CovariateSource],
+    stack: CovariateStack,
     geobox: GeoBox,
-    tile_px: int,
     rows: ArrayLike,
     cols: ArrayLike,
     progress: Progress,
-    workers: int = 0,
-) -> NDArray[np.float32]:
-    """Return the covariates at pixels of the grid.
+) -> Sampled:
+    """Return the covariates at pixels of the grid, a row each, and why values are missing.
 
     Parameters
     ----------
     rows, cols : (n,) int, pixels of `geobox`
-    tile_px : side of the tiles that are written later
-
-    Returns
-    -------
-    (n, p) float32, in the order of `sources`, NaN where missing
 
     Raises
     ------
     StudyError
         where a pixel lies outside the grid.
-    RasterError
-        where a raster cannot be read.
+    ExportError, ServiceError
+        where a source cannot be read.
     """
     rows, cols = np.asarray(rows, np.int64), np.asarray(cols, np.int64)
     height, width = geobox.shape.yx
@@ -103,27 +96,7 @@ def sample_at(
             f"pixel {first} to sample (row {rows[first]}, column {cols[first]}) lies outside the "
             f"grid of {height} x {width} pixels"
         )
-    parts = _by_tile(geobox, tile_px, rows, cols, ~outside)
-    work = [
-        (column, source, tile, index)
-        for column, source in enumerate(sources)
-        for tile, index in parts
-    ]
-
-    def read(part: tuple[int, CovariateSource, Tile, NDArray[np.int64]]) -> NDArray[np.float32]:
-        _, source, tile, index = part
-        row_start, col_start = tile.window[:2]
-        found: NDArray[np.float32] = read_tile(source, tile)[
-            rows[index] - row_start, cols[index] - col_start
-        ]
-        return found
-
-    values = np.full((rows.size, len(sources)), np.nan, np.float32)
-    with progress.task("sampling", len(work)) as task:
-        for (column, _, _, index), found in zip(work, in_order(read, work, workers), strict=True):
-            values[index, column] = found
-            task.advance()
-    return values
+    return stack.sample(rows, cols, progress)
 
 
 def domain_sample(
@@ -162,18 +135,19 @@ def domain_sample(
 
 def skew_check(
     values: ArrayLike,
-    names: Sequence[str],
+    covariates: Sequence[CovariateInfo],
     rows: ArrayLike,
     cols: ArrayLike,
     geobox: GeoBox,
     tile_px: int,
     files: Mapping[str, Path],
 ) -> pd.DataFrame:
-    """Compare sampled values with the tile files at the same pixels, for exact equality.
+    """Compare sampled values with the tile files at the same pixels.
 
     Parameters
     ----------
-    values : (n, p) float32 as sampled; names : p, those of the tiles' bands
+    values : (n, p) float32 as sampled; covariates : p, whose names are those of the tiles' bands.
+        A value may differ by the covariate's `tolerance`
     rows, cols : (n,) int, pixels of the region
     files : tile name → covariate tile, as `write_covariate_tiles` reports them
 
@@ -186,22 +160,25 @@ def skew_check(
     """
     values = np.asarray(values, np.float32)
     rows, cols = np.asarray(rows, np.int64), np.asarray(cols, np.int64)
+    names = [info.name for info in covariates]
     differences = []
-    for tile, index in _by_tile(geobox, tile_px, rows, cols, np.ones(rows.size, bool)):
+    for tile, index in by_tile(geobox, tile_px, rows, cols, np.ones(rows.size, bool)):
         if tile.name not in files:
             continue
         bands, _ = read_covariate_tile(files[tile.name], names)
-        for column, name in enumerate(names):
+        for column, info in enumerate(covariates):
             sampled = values[index, column]
-            held = bands[name][rows[index] - tile.window[0], cols[index] - tile.window[1]]
-            differs = ~((sampled == held) | (np.isnan(sampled) & np.isnan(held)))
+            held = bands[info.name][rows[index] - tile.window[0], cols[index] - tile.window[1]]
+            apart = np.abs(sampled.astype(np.float64) - held)
+            same = (apart <= info.tolerance) | (np.isnan(sampled) & np.isnan(held))
+            differs = ~same
             differences.append(
                 pd.DataFrame(
                     {
                         "index": index[differs],
                         "row": rows[index[differs]],
                         "col": cols[index[differs]],
-                        "covariate": name,
+                        "covariate": info.name,
                         "sampled": sampled[differs],
                         "tile": held[differs],
                     }
@@ -212,21 +189,6 @@ def skew_check(
     return pd.concat(differences, ignore_index=True).sort_values(
         ["index", "covariate"], ignore_index=True
     )
-
-
-def _by_tile(
-    geobox: GeoBox,
-    tile_px: int,
-    rows: NDArray[np.int64],
-    cols: NDArray[np.int64],
-    chosen: NDArray[np.bool_],
-) -> list[tuple[Tile, NDArray[np.int64]]]:
-    """Return the tiles that hold chosen pixels, each with the indices of its pixels."""
-    index = np.flatnonzero(chosen)
-    tiles_across = -(-int(geobox.shape.x) // tile_px)
-    number = rows[index] // tile_px * tiles_across + cols[index] // tile_px
-    tiles = tiles_of(geobox, tile_px)
-    return [(tiles[k], index[number == k]) for k in np.unique(number)]
 
 
 def _greatest(drawn: NDArray[np.float64], n: int) -> NDArray[np.float64]:

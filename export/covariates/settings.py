@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from local_ml.features import Feature, MissingRule
+from local_ml.features import MissingRule
 from local_ml.settings import Settings
 from local_ml.units import require_known_unit
 
@@ -18,12 +18,37 @@ _KEEPS_CODES = ("auto", "nearest", "mode")
 LARGEST_CODE = 2**24
 
 
+class LayerSettings(Settings):
+    """One depth interval of a soil property."""
+
+    file: str = Field(min_length=1, description="the GeoTIFF of the layer")
+    top_cm: float = Field(ge=0, allow_inf_nan=False, description="its upper edge below the surface")
+    bottom_cm: float = Field(gt=0, allow_inf_nan=False, description="its lower edge")
+
+    @model_validator(mode="after")
+    def _edges_are_ordered(self) -> Self:
+        if self.top_cm >= self.bottom_cm:
+            raise ValueError(f"top_cm ({self.top_cm}) must lie above bottom_cm ({self.bottom_cm})")
+        return self
+
+
 class CovariateSettings(Settings):
     name: str = Field(
         pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
         description="name of the covariate: column of the samples and band of the tiles",
     )
-    file: str = Field(min_length=1, description="the GeoTIFF, relative to the study's folder")
+    file: str | None = Field(
+        None, min_length=1, description="the GeoTIFF, relative to the study's folder"
+    )
+    layers: tuple[LayerSettings, ...] = Field(
+        (),
+        description="in place of file: depth layers of a soil property, each {file = '...', "
+        "top_cm = 0, bottom_cm = 5}; the covariate is their mean over depth_cm, weighted by the "
+        "thickness of each within it",
+    )
+    depth_cm: tuple[float, float] | None = Field(
+        None, description="with layers: upper and lower edge of the depth that counts"
+    )
     band: int = Field(1, ge=1, description="which band of the file, counted from 1")
     unit: str = Field("1", description="unit of the values after scale and offset")
     minimum: float | None = Field(
@@ -83,6 +108,40 @@ class CovariateSettings(Settings):
         return scale
 
     @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.file is None) == (not self.layers):
+            raise ValueError(f"'{self.name}' needs either file or layers")
+        if bool(self.layers) != (self.depth_cm is not None):
+            raise ValueError("layers and depth_cm = [upper, lower] go together")
+        if self.layers and self.categorical:
+            raise ValueError("categories of several layers have no mean: give one file")
+        return self
+
+    @model_validator(mode="after")
+    def _layers_fill_the_depth(self) -> Self:
+        if self.depth_cm is None:
+            return self
+        upper, lower = self.depth_cm
+        if not 0 <= upper < lower < float("inf"):
+            raise ValueError(
+                f"depth_cm: {upper:g} must lie above {lower:g}, both below the surface"
+            )
+        reached = upper
+        for layer in sorted(self.layers, key=lambda layer: layer.top_cm):
+            if layer.bottom_cm <= upper or layer.top_cm >= lower:
+                continue
+            if layer.top_cm > reached:
+                raise ValueError(f"no layer holds {reached:g} to {layer.top_cm:g} cm")
+            if layer.top_cm < reached and reached > upper:
+                raise ValueError(f"two layers hold {layer.top_cm:g} to {reached:g} cm")
+            reached = layer.bottom_cm
+        if reached < lower:
+            raise ValueError(
+                f"no layer holds {reached:g} to {lower:g} cm; name one, or narrow depth_cm"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _settings_agree(self) -> Self:
         if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
             raise ValueError(f"minimum ({self.minimum}) must lie below maximum ({self.maximum})")
@@ -98,8 +157,7 @@ class CovariateSettings(Settings):
             )
         return self
 
-    def feature(self, levels: tuple[int, ...] | None = None) -> Feature:
-        """Return the covariate as the models see it; `levels`: the codes of a categorical one."""
-        if self.categorical != (levels is not None):
-            raise ValueError(f"covariate '{self.name}': levels are for categorical covariates")
-        return Feature(self.name, self.unit, self.missing, levels, self.group)
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it is read from, as the study names them."""
+        return (self.file,) if self.file is not None else tuple(one.file for one in self.layers)

@@ -147,6 +147,16 @@ def read_source(
     return SourceWindow(values, int(outside.sum()))
 
 
+def read_stored(source: CovariateSource, dataset: Any, row: int, col: int) -> float | None:
+    """Return what one pixel of the file holds, in or out of the valid range; None where missing."""
+    window = Window(col, row, 1, 1)
+    raw = dataset.read(source.settings.band, window=window)
+    if missing_pixels(dataset, source.settings.band, raw, source.nodata, window)[0, 0]:
+        return None
+    value = float(apply_scale(raw, source.scale, source.offset)[0, 0])
+    return value if np.isfinite(value) else None
+
+
 def to_source_pixels(
     source: CovariateSource, geobox: GeoBox, rows: NDArray[Any], cols: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -143,6 +143,18 @@ class Target(_Document):
     unit: str
 
 
+class BoundingCovariate(_Document):
+    name: str
+    unit: str
+
+
+class Bounding(_Document):
+    """The covariate that bounds the target from above, and what the target may hold beyond it."""
+
+    covariate: BoundingCovariate
+    margin: float
+
+
 class Rows(_Document):
     rows_used: int | None = None
     rows_left_out: int | None = None
@@ -155,6 +167,7 @@ class Manifest(_Document):
     versions: dict[str, str]
     samples_fingerprint: str
     extra: Rows = Rows()
+    maximum: Bounding | None = None
 
 
 class Step(_Document):
@@ -208,8 +221,27 @@ class CheckedCovariate(_Document):
     findings: tuple[Finding, ...]
 
 
+class CovariateSource(_Document):
+    name: str
+    unit: str
+    group: str
+    source: str
+
+
+class DatasetLicence(_Document):
+    """`condition`: what it asks beyond a citation; empty where nothing."""
+
+    dataset: str
+    title: str
+    licence: str
+    condition: str
+    covariates: tuple[str, ...]
+
+
 class CovariateReport(_Document):
     covariates: tuple[CheckedCovariate, ...]
+    sources: tuple[CovariateSource, ...]
+    licences: tuple[DatasetLicence, ...] = ()
     missing_at_sites: dict[str, int] = {}
     warnings: tuple[str, ...] = ()
 
@@ -217,7 +249,8 @@ class CovariateReport(_Document):
 class MapCounts(_Document):
     """Pixels: of the region, with a value, at a physical bound, without a value.
 
-    `outside_area` counts those with a value that lie outside the area of applicability.
+    `outside_area` counts those with a value that lie outside the area of applicability,
+    `without_maximum` those at which the covariate that bounds the target is missing.
     """
 
     region: int
@@ -226,6 +259,7 @@ class MapCounts(_Document):
     missing: int
     unseen_levels: int
     outside_area: int
+    without_maximum: int = 0
 
 
 class Comparison(_Document):

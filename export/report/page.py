@@ -151,7 +151,7 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
         "features": _features(study, data),
         "frequency_designs": list(data.selection.frequency),
         "methods": _methods(data.sites),
-        "covariates": _covariates(study, data),
+        "covariates": _covariates(data),
         "provenance": provenance,
     }
 
@@ -302,23 +302,20 @@ def _methods(sites: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _covariates(study: Study, data: ReportData) -> list[dict[str, Any]]:
-    """Return the study's covariates with what was found when their rasters were looked at."""
-    checked = (
-        {} if data.covariates is None else {c.covariate: c for c in data.covariates.covariates}
-    )
-    missing = {} if data.covariates is None else data.covariates.missing_at_sites
+def _covariates(data: ReportData) -> list[dict[str, Any]]:
+    """Return the candidate covariates with what was found when they were sampled."""
+    if data.covariates is None:
+        return []
+    checked = {entry.covariate: entry for entry in data.covariates.covariates}
     return [
         {
-            "name": covariate.name,
-            "file": covariate.file
-            if covariate.band == 1
-            else f"{covariate.file} (band {covariate.band})",
-            "unit": covariate.unit,
-            "group": covariate.group,
-            "kept": covariate.name in data.selection.chosen,
-            "checked": checked.get(covariate.name),
-            "missing": missing.get(covariate.name, 0),
+            "name": entry.name,
+            "source": entry.source,
+            "unit": entry.unit,
+            "group": entry.group,
+            "kept": entry.name in data.selection.chosen,
+            "checked": checked.get(entry.name),
+            "missing": data.covariates.missing_at_sites.get(entry.name, 0),
         }
-        for covariate in study.settings.covariates
+        for entry in data.covariates.sources
     ]

@@ -8,11 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from export.covariates.region import Region
 from export.errors import MissingStepError
 from export.fingerprints import fingerprint
 from export.journal import Journal
 from export.progress import Progress
 from export.study import Study
+from export.study.grid import study_region
 
 logger = logging.getLogger("export")
 
@@ -51,6 +53,10 @@ class Context:
                 f"{path} is not there; `alm90 {step} {self.study.folder}` makes it"
             )
         return path
+
+    def region(self) -> Region:
+        """Return the region of the study."""
+        return study_region(self.study)
 
     def tell(self, step: str, text: str) -> None:
         line = f"{step:<8} {text}"

@@ -53,15 +53,18 @@ def _require_inputs(context: Context) -> None:
         "grid.like": settings.grid.like,
         "region.mask": settings.region.mask if settings.region else None,
         "map.reference": settings.map.reference,
-        **{f"covariates.{entry.name}": entry.file for entry in settings.covariates},
     }
+    named_files = [(key, name) for key, name in named.items() if name is not None]
+    named_files += [
+        (f"covariates.{entry.name}", name) for entry in settings.covariates for name in entry.files
+    ]
     absent = [
         f"{key} names {study.input(name)}, which is not there"
-        for key, name in named.items()
-        if name is not None and not study.input(name).exists()
+        for key, name in named_files
+        if not study.input(name).exists()
     ]
-    if not settings.covariates:
-        absent.append("no covariates are named; add [[covariates]] entries")
+    if not settings.covariates and settings.earthengine is None:
+        absent.append("no covariates are named; add [[covariates]] entries or [earthengine]")
     if absent:
         raise MissingInputError(
             "\n".join(f"{study.folder / STUDY_FILE}: {line}" for line in absent)

@@ -2,19 +2,19 @@
 sampled."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
-from export.covariates.region import Region, region_tiles
+from export.covariates.provider import CovariateInfo, CovariateStack
+from export.covariates.region import region_tiles
 from export.covariates.sampling import skew_check
-from export.covariates.source import open_source
-from export.covariates.tiles import stack_fingerprint, write_covariate_tiles
+from export.covariates.tiles import TilePlan, TilesReport, plan_tiles, write_covariate_tiles
 from export.errors import TileError
 from export.steps.context import Context
-from export.study.grid import study_region
+from export.study.covariates import study_covariates
 from local_ml.samples import read_samples
 
 _DIFFERENCES_SHOWN = 10
@@ -27,55 +27,76 @@ def tiles_step(context: Context) -> None:
     ------
     TileError
         where a sampled value is not what its tile holds.
+    ServiceError
+        where Earth Engine would refuse every tile alike; what is finished is kept.
     """
     study, settings = context.study, context.study.settings
     manifest = json.loads(
         context.require(study.model_folder / "manifest.json", "train").read_text(encoding="utf-8")
     )
     kept = [feature["name"] for feature in manifest["features"]]
-    by_name = {covariate.name: covariate for covariate in settings.covariates}
-    absent = [name for name in kept if name not in by_name]
+    region = context.region()
+    candidates = study_covariates(study, region.geobox, context.journal.file_hash)
+    absent = [name for name in kept if name not in candidates.names]
     if absent:
         raise TileError(
             f"the model needs {', '.join(absent)}, which study.toml no longer names; "
             f"name it again, or `alm90 run {study.folder}` to train anew"
         )
-    region = study_region(study)
-    sources = [
-        open_source(by_name[name], study.input(by_name[name].file), region.geobox) for name in kept
-    ]
-    _warn_of_changes(context, region)
+    _warn_of_changes(context, candidates)
+    stack = candidates.select(kept)
     tiles = region_tiles(region, settings.grid.tile_px)
     folder = study.covariates_folder / "tiles"
+    plans = plan_tiles(stack, region, tiles, folder, context.journal)
+    _tell_plan(context, plans)
     report = write_covariate_tiles(
-        sources, region, tiles, folder, context.journal, context.progress, settings.map.workers
+        stack, region, plans, context.journal, context.progress, settings.map.workers
     )
-    _forget_other_tiles(folder, set(report.files))
+    _forget_other_tiles(folder, {tile.name for tile in tiles})
     for name, why in report.failed.items():
         context.hole(f"covariate tile {name}: {why}")
     if not report.files:
         raise TileError("no covariate tile could be made")
-    text = f"{len(report.files)} of {len(tiles)} tiles with {len(kept)} covariates"
-    context.tell("export", f"{text} ({len(report.written)} written, {len(report.skipped)} kept)")
-    _check_skew(context, region.geobox, report.files, kept)
+    context.tell("export", _told(report, len(tiles), kept))
+    _check_skew(context, region.geobox, report.files, stack.covariates)
 
 
-def _warn_of_changes(context: Context, region: Region) -> None:
-    """Say where the samples were taken from other covariates than study.toml names now."""
+def _warn_of_changes(context: Context, candidates: CovariateStack) -> None:
+    """Say which covariates are others now than when the sites were sampled."""
     study = context.study
     sampled = json.loads(study.samples_file.with_suffix(".json").read_text(encoding="utf-8"))[
         "provenance"
-    ]["covariate_stack"]
-    candidates = [
-        open_source(covariate, study.input(covariate.file), region.geobox)
-        for covariate in study.settings.covariates
     ]
-    if sampled != stack_fingerprint(candidates, region, context.journal):
+    now = candidates.fingerprints()
+    before = {name: entry["fingerprint"] for name, entry in sampled["covariates"].items()}
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if changed:
         context.warn(
             "export",
-            "covariates, region or grid have changed since the sites were sampled; "
-            f"`alm90 run {study.folder}` brings the model up to date with them",
+            f"{', '.join(changed)}: changed since the sites were sampled; "
+            f"`alm90 run {study.folder}` brings the model up to date",
         )
+
+
+def _tell_plan(context: Context, plans: Sequence[TilePlan]) -> None:
+    """Say beforehand what will be read, where only a part of it must be."""
+    part = [plan for plan in plans if plan.kept]
+    if part:
+        asked = [name for name in part[0].made_from if any(name in plan.asked for plan in part)]
+        what = f"only {', '.join(asked)}" if asked else "no covariate anew"
+        context.tell("export", f"{len(part)} tiles are there with other covariates: reading {what}")
+
+
+def _told(report: TilesReport, tiles: int, kept: Sequence[str]) -> str:
+    text = (
+        f"{len(report.files)} of {tiles} tiles with {len(kept)} covariates "
+        f"({len(report.written)} written, {len(report.skipped)} kept)"
+    )
+    outside = {name: count for name, count in report.out_of_range.items() if count}
+    if outside:
+        listed = ", ".join(f"{name} in {count} pixels" for name, count in outside.items())
+        text += f"; out of range and so missing: {listed}"
+    return text
 
 
 def _forget_other_tiles(folder: Path, names: set[str]) -> None:
@@ -86,13 +107,17 @@ def _forget_other_tiles(folder: Path, names: set[str]) -> None:
 
 
 def _check_skew(
-    context: Context, geobox: GeoBox, files: Mapping[str, Path], kept: list[str]
+    context: Context,
+    geobox: GeoBox,
+    files: Mapping[str, Path],
+    covariates: Sequence[CovariateInfo],
 ) -> None:
     study = context.study
+    kept = [info.name for info in covariates]
     table = read_samples(study.samples_file, study.settings.target).with_features(kept)
     places = pd.read_csv(study.samples_file, usecols=["row", "col"])
     differences = skew_check(
-        table.values, kept, places["row"].to_numpy(), places["col"].to_numpy(), geobox,
+        table.values, covariates, places["row"].to_numpy(), places["col"].to_numpy(), geobox,
         study.settings.grid.tile_px, files,
     )  # fmt: skip
     if len(differences):

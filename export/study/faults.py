@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -56,15 +56,18 @@ def _nearest(key: str, model: type[BaseModel], table: Location) -> str:
 
 def _fields(model: type[BaseModel], table: Location) -> Sequence[str]:
     """Return the keys that the table at a location may hold."""
+    chosen_name = False
     for part in table:
-        if isinstance(part, int):
+        if isinstance(part, int) or chosen_name:
+            chosen_name = False
             continue
         field = model.model_fields.get(part)
+        chosen_name = field is not None and get_origin(field.annotation) is dict
         inner = settings_in(field.annotation) if field else None
         if inner is None:
             return ()
         model = inner
-    return list(model.model_fields)
+    return () if chosen_name else list(model.model_fields)
 
 
 def settings_in(annotation: Any) -> type[BaseModel] | None:

@@ -16,6 +16,7 @@ from export.errors import StudyError
 from export.paths import inside_study
 from export.study.faults import describe_faults
 from export.study.settings import StudySettings
+from gee.errors import CatalogueError, GeeError
 
 STUDY_FILE = "study.toml"
 
@@ -58,6 +59,10 @@ class Study:
     @cached_property
     def samples_file(self) -> Path:
         return self.folder / "samples.csv"
+
+    @cached_property
+    def missing_file(self) -> Path:
+        return self.folder / "missing.csv"
 
     @cached_property
     def domain_file(self) -> Path:
@@ -107,6 +112,29 @@ def parse_study(text: str, source: str) -> StudySettings:
         raise StudyError("\n".join(f"{source}{fault}" for fault in faults)) from error
     try:
         check_settings(settings.sites, settings.target)
-    except LocalMLError as error:
+        _check_names(settings)
+    except (LocalMLError, GeeError) as error:
         raise StudyError(f"{source}: {error}") from error
     return settings
+
+
+def _check_names(settings: StudySettings) -> None:
+    """Refuse names of Earth Engine's covariates that don't exist or are taken.
+
+    Raises
+    ------
+    CatalogueError
+        with the key at fault.
+    """
+    if settings.earthengine is None:
+        return
+    from gee.catalogue import candidates
+
+    taken = {covariate.name for covariate in settings.covariates} | {settings.target.name}
+    twice = [entry.name for entry in candidates(settings.earthengine) if entry.name in taken]
+    if twice:
+        listed = ", ".join(f"'{name}'" for name in twice)
+        raise CatalogueError(
+            f"{', '.join(twice)}: named by Earth Engine's catalogue and by the study itself. To "
+            f"keep the study's own, set earthengine.without = [{listed}]; else rename it"
+        )

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from export.covariates.settings import CovariateSettings
 from gee.grid import PLATEAU_PIXEL_DEG
+from gee.settings import CompositeSettings, EarthEngineSettings
 from local_ml.settings import LearningSettings, Settings
 from local_ml.sites.settings import SiteTableSettings
 
@@ -116,14 +117,30 @@ class StudySettings(LearningSettings):
     )
     grid: GridSettings = Field(GridSettings(), description="the map's pixels")
     sites: SiteTableSettings = Field(SiteTableSettings(), description="the field table, as found")
+    earthengine: EarthEngineSettings | None = Field(
+        None,
+        description="candidate covariates that Earth Engine computes; they come after those of "
+        "[[covariates]]. Without this table Earth Engine is not asked",
+    )
     covariates: tuple[CovariateSettings, ...] = Field(
-        (), description="candidate covariates; the selection keeps what the sites support"
+        (),
+        description="candidate covariates from rasters; the selection keeps what the sites support",
     )
     domain: DomainSettings = Field(DomainSettings(), description="random sample of the region")
     map: MapSettings = Field(MapSettings(), description="prediction over the region")
 
     def decisive(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude={"validation": {"workers"}, "map": {"workers"}})
+        how_it_is_reached = set(EarthEngineSettings.model_fields) - set(
+            CompositeSettings.model_fields
+        )
+        return self.model_dump(
+            mode="json",
+            exclude={
+                "validation": {"workers"},
+                "map": {"workers"},
+                "earthengine": how_it_is_reached,
+            },
+        )
 
     @field_validator("period")
     @classmethod

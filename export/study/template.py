@@ -6,7 +6,7 @@ default, so that the file is also the manual of its keys.
 
 import textwrap
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 import tomlkit
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ from export.study.faults import settings_in
 _WIDTH = 96
 _FLOW = (
     *("schema_version", "name", "title", "licence", "period", "seed", "outside_files"),
-    *("target", "region", "grid", "sites", "covariates", "domain"),
+    *("target", "region", "grid", "sites", "covariates", "earthengine", "domain"),
     *("selection", "ensemble", "fusion", "validation", "intervals", "applicability", "map"),
 )
 
@@ -33,20 +33,30 @@ def study_template(values: Mapping[str, Any]) -> str:
     return "\n".join([*head, *_table(StudySettings, values, ())]).rstrip("\n") + "\n"
 
 
-def _table(model: type[BaseModel], values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+def _table(
+    model: type[BaseModel],
+    values: Mapping[str, Any],
+    path: tuple[str, ...],
+    standing: BaseModel | None = None,
+) -> list[str]:
+    """Return the lines of a table; `standing`: what holds where the study gives nothing."""
     plain: list[str] = []
     tables: list[str] = []
     for name, field in _fields(model):
         given = values.get(name)
+        default = _default(field) if standing is None else getattr(standing, name)
         inner = settings_in(field.annotation)
         if inner is None:
-            plain += [*_comment(field), _key(name, field, given)]
+            plain += [*_comment(field), _key(name, default, given)]
         elif isinstance(given, list | tuple) or _is_list(field):
             tables += _array_of_tables(inner, field, given or (), (*path, name))
+        elif get_origin(field.annotation) is dict:
+            tables += _named_tables(inner, field, given or {}, (*path, name))
         else:
-            tables += ["", *_comment(field), _header(field, given, (*path, name))]
-            body = _table(inner, given or {}, (*path, name))
-            tables += body if _is_set(field, given) else _commented(body)
+            body = [f"[{'.'.join((*path, name))}]"]
+            body += _table(inner, given or {}, (*path, name), default)
+            tables += ["", *_comment(field)]
+            tables += body if _is_set(inner, default, given) else _commented(body)
     return plain + tables
 
 
@@ -58,14 +68,12 @@ def _fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
     return fields
 
 
-def _is_set(field: FieldInfo, given: Any) -> bool:
-    """Say whether the table is written: an optional one (default None) only where it is given."""
-    return given is not None or field.default is not None
-
-
-def _header(field: FieldInfo, given: Any, path: tuple[str, ...]) -> str:
-    header = f"[{'.'.join(path)}]"
-    return header if _is_set(field, given) else f"# {header}"
+def _is_set(model: type[BaseModel], default: Any, given: Any) -> bool:
+    """Say whether the table is written: where it is given, or an empty one means the default."""
+    if given is not None or default is None:
+        return given is not None
+    required = any(field.is_required() for field in model.model_fields.values())
+    return not required and bool(model() == default)
 
 
 def _commented(lines: list[str]) -> list[str]:
@@ -92,6 +100,18 @@ def _array_of_tables(
     return lines
 
 
+def _named_tables(
+    model: type[BaseModel], field: FieldInfo, entries: Mapping[str, Any], path: tuple[str, ...]
+) -> list[str]:
+    """Document the keys of tables whose own names the study chooses; then those given."""
+    lines = ["", *_comment(field)]
+    if not entries:
+        return [*lines, f"# [{'.'.join(path)}.NAME]", *_commented(_table(model, {}, path))]
+    for name, entry in entries.items():
+        lines += ["", f"[{'.'.join((*path, name))}]", *_table(model, entry, (*path, name))]
+    return lines
+
+
 def _comment(field: FieldInfo) -> list[str]:
     return _wrap(field.description or "")
 
@@ -102,10 +122,9 @@ def _wrap(text: str, hanging: str = "") -> list[str]:
     )
 
 
-def _key(name: str, field: FieldInfo, given: Any) -> str:
+def _key(name: str, default: Any, given: Any) -> str:
     if given is not None:
         return f"{name} = {_toml(given)}"
-    default = _default(field)
     return f"# {name} = {'(not set)' if default is None else _toml(default)}"
 
 
@@ -118,6 +137,8 @@ def _toml(value: Any) -> str:
         table = tomlkit.inline_table()
         table.update(dict(value))
         return table.as_string()
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        return f"[{', '.join(_toml(item) for item in value)}]"
     if isinstance(value, tuple):
         value = list(value)
     text: str = tomlkit.item(value).as_string()

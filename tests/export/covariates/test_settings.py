@@ -34,12 +34,3 @@ def test_one_code_or_several_may_mean_missing():
     assert settings(nodata=-9999).nodata == -9999
     assert settings(nodata=[-9999, 0]).nodata == (-9999, 0)
     assert settings(nodata=[]).nodata == ()
-
-
-def test_the_feature_carries_name_unit_and_rule():
-    feature = settings(unit="m", missing="native", group="terrain").feature()
-    assert (feature.name, feature.unit, feature.missing) == ("twi", "m", "native")
-    assert (feature.levels, feature.group) == (None, "terrain")
-    assert settings(categorical=True).feature((1, 3)).levels == (1, 3)
-    with pytest.raises(ValueError, match="levels"):
-        settings(categorical=True).feature()

@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
+from export.covariates.provider import CovariateStack
+from export.covariates.raster_provider import RasterCovariate, RasterProvider
 from export.covariates.region import Region, open_region, region_tiles
 from export.covariates.sampling import domain_sample, locate, sample_at, skew_check
-from export.covariates.tiles import read_covariate_tile, write_covariate_tiles
+from export.covariates.tiles import plan_tiles, read_covariate_tile, write_covariate_tiles
 from export.errors import StudyError, TileError
-from export.journal import Journal
+from export.journal import Journal, file_sha256
 from export.progress import silent
 from gee.grid import centres, tiles_of
 
@@ -66,6 +68,22 @@ def journal(tmp_path):
     opened.close()
 
 
+def stack_of(sources, tile_px=TILE_PX):
+    """A stack of rasters that were opened one by one."""
+    if not sources:
+        return CovariateStack.of()
+    rasters = [RasterCovariate(one.settings, ((one, 1.0),)) for one in sources]
+    return CovariateStack.of(
+        RasterProvider(rasters, sources[0].study_grid, tile_px, file_sha256, workers=2)
+    )
+
+
+def write(sources, region, tiles, folder, journal, workers=0):
+    stack = stack_of(sources)
+    plans = plan_tiles(stack, region, tiles, folder, journal)
+    return write_covariate_tiles(stack, region, plans, journal, silent(), workers)
+
+
 def bytes_of(folder):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
 
@@ -76,7 +94,7 @@ def test_only_tiles_of_the_region_are_written_with_all_that_says_what_they_are(
     region = open_region(grid, mask)
     tiles = region_tiles(region, TILE_PX)
     assert len(tiles) == len(tiles_of(grid, TILE_PX)) - 2
-    report = write_covariate_tiles(sources, region, tiles, tmp_path / "t", journal, silent(), 2)
+    report = write(sources, region, tiles, tmp_path / "t", journal, 2)
     assert report.failed == {}
     assert list(report.files) == [tile.name for tile in tiles]
     assert sorted(p.stem for p in (tmp_path / "t").iterdir()) == sorted(report.written)
@@ -100,17 +118,17 @@ def test_the_value_sampled_is_the_tiles_value_exactly(tmp_path, grid, sources, j
     """At every pixel; a sampler of its own would differ in the last bit somewhere."""
     region = Region(grid)
     tiles = region_tiles(region, TILE_PX)
-    report = write_covariate_tiles(sources, region, tiles, tmp_path / "t", journal, silent())
+    report = write(sources, region, tiles, tmp_path / "t", journal)
     rows, cols = (a.ravel() for a in np.mgrid[0:48, 0:60])
-    values = sample_at(sources, grid, TILE_PX, rows, cols, silent(), workers=2)
-    names = [one.name for one in sources]
-    assert skew_check(values, names, rows, cols, grid, TILE_PX, report.files).empty
+    stack = stack_of(sources)
+    values, _ = sample_at(stack, grid, rows, cols, silent())
+    assert skew_check(values, stack.covariates, rows, cols, grid, TILE_PX, report.files).empty
     # The check sees what differs: one bit of one value, and a value where the tile has none.
     altered = values.copy()
     altered[7, 0] = np.nextafter(altered[7, 0], np.float32(9))
     hole = int(np.flatnonzero(np.isnan(values[:, 1]))[0])
     altered[hole, 1] = 0
-    found = skew_check(altered, names, rows, cols, grid, TILE_PX, report.files)
+    found = skew_check(altered, stack.covariates, rows, cols, grid, TILE_PX, report.files)
     assert sorted(zip(found["index"], found["covariate"], strict=True)) == sorted(
         [(7, "same"), (hole, "coarse")]
     )
@@ -124,7 +142,7 @@ def test_the_value_sampled_is_the_tiles_value_exactly(tmp_path, grid, sources, j
 def test_samples_on_the_grid_are_the_rasters_own_values(grid, sources, tile_px, seed):
     rng = np.random.default_rng(seed)
     rows, cols = rng.integers(0, 48, 20), rng.integers(0, 60, 20)
-    values = sample_at(sources[:1], grid, tile_px, rows, cols, silent(), workers=1)
+    values, _ = sample_at(stack_of(sources[:1], tile_px), grid, rows, cols, silent())
     np.testing.assert_array_equal(values[:, 0], noise(48, 60)[rows, cols])
 
 
@@ -178,7 +196,7 @@ def test_the_files_do_not_depend_on_the_number_of_threads(tmp_path, grid, source
     for workers in (1, 3):
         journal = Journal(tmp_path / f"j{workers}.sqlite")
         folder = tmp_path / f"t{workers}"
-        write_covariate_tiles(sources, Region(grid), tiles, folder, journal, silent(), workers)
+        write(sources, Region(grid), tiles, folder, journal, workers)
         journal.close()
     assert bytes_of(tmp_path / "t1") == bytes_of(tmp_path / "t3")
 
@@ -188,7 +206,7 @@ def test_what_is_done_is_kept_and_what_was_altered_is_redone(tmp_path, grid, sou
     tiles = region_tiles(region, TILE_PX)
 
     def run(chosen):
-        return write_covariate_tiles(chosen, region, tiles, folder, journal, silent())
+        return write(chosen, region, tiles, folder, journal)
 
     first = run(sources)
     before = bytes_of(folder)
@@ -213,9 +231,9 @@ def test_a_tile_over_the_missing_end_of_a_file_fails_alone(tmp_path, grid, raste
     cut = source(path, name="cut")
     folder, region = tmp_path / "t", Region(grid)
     tiles = region_tiles(region, TILE_PX)
-    write_covariate_tiles([cut], region, tiles, folder, journal, silent())
+    write([cut], region, tiles, folder, journal)
     path.write_bytes(path.read_bytes()[:-100])
-    report = write_covariate_tiles([cut], region, tiles, folder, journal, silent())
+    report = write([cut], region, tiles, folder, journal)
     assert list(report.failed) == ["tile_r0002_c0003"]
     assert "cut.tif" in report.failed["tile_r0002_c0003"]
     assert journal.failures("covariate_tiles") == report.failed
@@ -223,11 +241,9 @@ def test_a_tile_over_the_missing_end_of_a_file_fails_alone(tmp_path, grid, raste
     assert not (folder / "tile_r0002_c0003.tif").exists()  # the earlier one is not left behind
 
 
-def test_two_covariates_of_one_name_are_refused(tmp_path, grid, sources, journal):
+def test_two_covariates_of_one_name_are_refused(sources):
     with pytest.raises(StudyError, match="same"):
-        write_covariate_tiles(
-            [sources[0], sources[0]], Region(grid), [], tmp_path, journal, silent()
-        )
+        stack_of([sources[0], sources[0]])
 
 
 def test_tiles_of_another_hand_keep_their_own_nodata(tmp_path, grid, raster):
@@ -247,7 +263,7 @@ def test_tiles_of_another_hand_keep_their_own_nodata(tmp_path, grid, raster):
 
 def test_a_pixel_outside_the_grid_is_not_sampled(grid, sources):
     with pytest.raises(StudyError, match="row 48"):
-        sample_at(sources, grid, TILE_PX, [48], [0], silent())
+        sample_at(stack_of(sources), grid, [48], [0], silent())
 
 
 SLOW_RUN = """
@@ -255,8 +271,9 @@ import sys, time
 from pathlib import Path
 import export.covariates.tiles as tiles
 from gee.grid import geobox_of_region
+from export.covariates.provider import CovariateStack
+from export.covariates.raster_provider import RasterProvider, open_rasters
 from export.covariates.settings import CovariateSettings
-from export.covariates.source import open_source
 from export.journal import Journal
 from export.progress import silent
 from export.covariates.region import Region, region_tiles
@@ -264,7 +281,7 @@ from export.covariates.region import Region, region_tiles
 study, wait = Path(sys.argv[1]), float(sys.argv[2])
 grid = geobox_of_region(92.8, 34.9, 93.4, 35.38, "EPSG:4326", 0.01)
 settings = CovariateSettings.model_validate({"name": "a", "file": "a.tif"})
-source = open_source(settings, study / "a.tif", grid)
+rasters = open_rasters([settings], study.joinpath, grid)
 write = tiles.write_geotiff
 
 def slowly(*args, **kwargs):
@@ -274,9 +291,9 @@ def slowly(*args, **kwargs):
 tiles.write_geotiff = slowly
 region = Region(grid)
 journal = Journal(study / "journal.sqlite")
-report = tiles.write_covariate_tiles(
-    [source], region, region_tiles(region, 16), study / "tiles", journal, silent(), 1
-)
+stack = CovariateStack.of(RasterProvider(rasters, grid, 16, journal.file_hash))
+plans = tiles.plan_tiles(stack, region, region_tiles(region, 16), study / "tiles", journal)
+report = tiles.write_covariate_tiles(stack, region, plans, journal, silent(), 1)
 print(len(report.written), len(report.skipped))
 """
 
@@ -327,12 +344,13 @@ def test_the_wenquan_rasters_are_tiled_and_the_wrong_calm_site_lies_outside(
     ]
     region = Region(grid)
     tiles = region_tiles(region, 128)
-    report = write_covariate_tiles(sources, region, tiles, tmp_path / "t", journal, silent())
+    report = write(sources, region, tiles, tmp_path / "t", journal)
     assert len(report.written) == len(tiles) == 9
     rows, cols = domain_sample(region, 128, 200, 1, silent())
-    values = sample_at(sources, grid, 128, rows, cols, silent())
-    names = [one.name for one in sources]
-    assert skew_check(values, names, rows, cols, grid, 128, report.files).empty
+    stack = stack_of(sources, 128)
+    values, _ = sample_at(stack, grid, rows, cols, silent())
+    names = list(stack.names)
+    assert skew_check(values, stack.covariates, rows, cols, grid, 128, report.files).empty
     frost = values[:, names.index("DDF_mean_annual")]
     assert 286 <= np.nanmin(frost) <= np.nanmax(frost) <= 3598
     soil = values[:, names.index("soil_cluster")]

@@ -251,6 +251,23 @@ COVARIATES: dict[str, Any] = {
         }
         for name in ("twi", "ndvi", "lst")
     ],
+    "sources": [
+        {"name": name, "unit": unit, "group": group, "source": f"{name}.tif"}
+        for name, unit, group in (
+            ("twi", "1", "terrain"),
+            ("ndvi", "1", "optical"),
+            ("lst", "degC", "temperature"),
+        )
+    ],
+    "licences": [
+        {
+            "dataset": "MERIT/Hydro/v1_0_1",
+            "title": "MERIT Hydro",
+            "licence": "CC-BY-NC-4.0",
+            "condition": "not for commercial use",
+            "covariates": ["twi"],
+        }
+    ],
     "missing_at_sites": {"lst": 22},
     "warnings": ["site p7: stated elevation off by 900 m"],
 }

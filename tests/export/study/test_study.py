@@ -9,6 +9,7 @@ import pytest
 from export.errors import StudyError
 from export.study import Study, StudySettings, parse_study
 from export.study.template import study_template
+from gee.settings import EarthEngineSettings
 
 REGION = "[region]\nwest = 92.0\nsouth = 34.0\neast = 94.0\nnorth = 36.0\n"
 
@@ -147,7 +148,28 @@ def test_a_folder_without_study_says_how_to_make_one(tmp_path: Path) -> None:
             "covariates": [
                 {"name": "dem", "file": "dem.tif", "unit": "m", "nodata": -99999},
                 {"name": "soil", "file": "soil.tif", "categorical": True},
+                {
+                    "name": "my_clay",
+                    "depth_cm": [0, 10],
+                    "layers": [
+                        {"file": "a.tif", "top_cm": 0, "bottom_cm": 5},
+                        {"file": "b.tif", "top_cm": 5, "bottom_cm": 15},
+                    ],
+                },
             ],
+            "earthengine": {
+                "preset": "extended",
+                "url": "local:scenes",
+                "years": [2017, 2020],
+                "optical": {"sensors": ["landsat8"]},
+                "soil": {
+                    "source": "asset",
+                    "asset": {
+                        "image": "projects/a/assets/{property}_{depth}",
+                        "properties": {"clay": {"name": "CL", "scale": 0.1}},
+                    },
+                },
+            },
         },
     ],
 )
@@ -164,11 +186,46 @@ def test_the_template_documents_every_key() -> None:
         assert f"{key} = " in text
 
 
-def test_a_commented_default_can_be_uncommented_as_it_stands() -> None:
+@pytest.mark.parametrize("given", [{}, {"earthengine": {}}])
+def test_a_commented_default_can_be_uncommented_as_it_stands(given: dict[str, Any]) -> None:
     """A default shown in a form that TOML can't read would break the first edit of a user."""
-    text = study_template({"region": {"west": 92.0, "south": 34.0, "east": 94.0, "north": 36.0}})
-    opened = "\n".join(
-        line.removeprefix("# ") if re.match(r"# \w+ = ", line) and "(not set)" not in line else line
-        for line in text.splitlines()
-    )
-    assert parse_study(opened, "study.toml").seed == StudySettings.model_fields["seed"].default
+    region = {"west": 92.0, "south": 34.0, "east": 94.0, "north": 36.0}
+    opened, optional = [], False
+    for line in study_template({"region": region, **given}).splitlines():
+        optional = line.startswith("# [") or (optional and not line.startswith("["))
+        if re.match(r"# \w+ = ", line) and "(not set)" not in line and not optional:
+            line = line.removeprefix("# ")
+        opened.append(line)
+    settings = parse_study("\n".join(opened), "study.toml")
+    assert settings.seed == StudySettings.model_fields["seed"].default
+    assert (settings.earthengine is not None) == bool(given)
+    if settings.earthengine is not None:
+        # What is shown as the default is the default, in tables within tables too.
+        assert settings.earthengine == EarthEngineSettings()
+
+
+def test_no_earth_engine_unless_the_study_asks_for_it() -> None:
+    assert parse_study(REGION, "study.toml").earthengine is None
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[earthengine]\nprest = 'extended'\n", "line 7: earthengine.prest is not a known key"),
+        ("[earthengine]\ncovariates = ['elevaton']\n", "the nearest is 'elevation'"),
+        (
+            "[earthengine.soil.asset]\nimage = 'projects/a/assets/b'\n"
+            "[earthengine.soil.asset.properties.clay]\nname = 'c'\nscal = 2.0\n",
+            "did you mean 'scale'?",
+        ),
+        (
+            "[[covariates]]\nname = 'elevation'\nfile = 'dem.tif'\n"
+            "[earthengine]\ncovariates = ['elevation', 'slope']\n",
+            "earthengine.without = ['elevation']",
+        ),
+        ("[target]\nname = 'slope'\n[earthengine]\ncovariates = ['slope']\n", "slope: named by"),
+    ],
+)
+def test_faults_of_earthengine_are_named_when_the_study_is_read(text: str, fault: str) -> None:
+    """Fault: they come from the service, after the field table was read, in its words."""
+    assert fault in fault_of(REGION + text)

@@ -1,0 +1,171 @@
+"""Covariates that Earth Engine computes.
+
+In: `[earthengine]` of a study, the study's grid, a connected client (`gee.session.connect`). Out:
+a `CovariateProvider`. What lies outside a covariate's valid range counts as missing, alike in
+samples and tiles.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from export.covariates.checks import SourceReport
+from export.covariates.provider import CovariateInfo, Licence, Missing, Sampled, TileValues
+from export.fingerprints import fingerprint
+from export.progress import Progress
+from gee.catalogue import candidates
+from gee.covariate import Covariate
+from gee.datasets import DATASETS
+from gee.grid import Tile
+from gee.pixels import read_window
+from gee.points import sample_points
+from gee.scope import Scope
+from gee.settings import EarthEngineSettings
+from gee.stack import fingerprint as graph_fingerprint
+from gee.stack import stack
+
+SERVICE_TOLERANCE = 1e-4
+"""Of the valid range: by how much the service may answer differently at a point and in a tile."""
+
+
+class EarthEngineProvider:
+    """The covariates that a study has Earth Engine compute (a `CovariateProvider`).
+
+    Parameters
+    ----------
+    settings : the study's `[earthengine]`
+    geobox : the study's grid, whole
+    """
+
+    def __init__(self, settings: EarthEngineSettings, geobox: GeoBox) -> None:
+        self._settings, self._geobox = settings, geobox
+        self._entries = {entry.name: entry for entry in candidates(settings)}
+        exact = settings.url is not None
+        self.covariates = tuple(_info(entry, exact) for entry in self._entries.values())
+        self.requests_at_once = settings.workers
+
+    def fingerprint(self, name: str) -> str:
+        return self._fingerprints[name]
+
+    @cached_property
+    def _fingerprints(self) -> dict[str, str]:
+        """Of each covariate's graph over the whole grid, its valid range, and who computes it."""
+        scope = self._scope(None)
+        return {
+            name: fingerprint(
+                graph=graph_fingerprint(stack([name], self._settings, scope)),
+                valid=[entry.minimum, entry.maximum],
+                service=_service(self._settings.url),
+            )
+            for name, entry in self._entries.items()
+        }
+
+    def _scope(self, window: GeoBox | None) -> Scope:
+        return Scope(self._geobox, self._settings.years, window)
+
+    def check(
+        self,
+        rows: NDArray[np.int64],  # noqa: ARG002
+        cols: NDArray[np.int64],  # noqa: ARG002
+        progress: Progress,  # noqa: ARG002
+    ) -> list[SourceReport]:
+        """Find nothing: the catalogue says what there is to say before pixels are asked for."""
+        return []
+
+    def read(self, names: Sequence[str], tile: Tile) -> TileValues:
+        """Return the values of covariates on a tile.
+
+        Raises
+        ------
+        ServiceError
+            see `gee.pixels.read_window`.
+        """
+        # Scenes that don't touch the tile are not looked up; its values are the same.
+        image = stack(names, self._settings, self._scope(tile.geobox))
+        values = read_window(image, names, tile.geobox)
+        out_of_range = {}
+        for band, name in zip(values, names, strict=True):
+            outside = _outside(band, self._entries[name])
+            band[outside] = np.nan
+            out_of_range[name] = outside
+        return TileValues(values, out_of_range)
+
+    def sample(
+        self,
+        names: Sequence[str],
+        rows: NDArray[np.int64],
+        cols: NDArray[np.int64],
+        progress: Progress,
+    ) -> Sampled:
+        if not rows.size:
+            return Sampled(np.empty((0, len(names)), np.float32), ())
+        window = self._geobox[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+        image = stack(names, self._settings, self._scope(window))
+        different = np.unique(rows * int(self._geobox.shape.x) + cols).size
+        with progress.task("sampling Earth Engine", different) as task:
+            values = sample_points(
+                image,
+                names,
+                self._geobox,
+                rows,
+                cols,
+                points_per_request=self._settings.points_per_request,
+                workers=self._settings.workers,
+                progress=task.advance,
+            )
+        missing: list[Missing] = []
+        for column, name in enumerate(names):
+            entry, found = self._entries[name], values[:, column]
+            masked, outside = np.isnan(found), _outside(found, entry)
+            missing += [
+                Missing(int(index), name, f"masked: {entry.masked_where}")
+                for index in np.flatnonzero(masked)
+            ]
+            missing += [
+                Missing(int(index), name, _out_of_range(found[index], entry))
+                for index in np.flatnonzero(outside)
+            ]
+            found[outside] = np.nan
+        return Sampled(values, tuple(missing))
+
+
+def _info(entry: Covariate, exact: bool) -> CovariateInfo:
+    return CovariateInfo(
+        name=entry.name,
+        unit=entry.unit,
+        missing=entry.missing,
+        group=entry.group,
+        categorical=False,
+        source=", ".join(entry.datasets),
+        way=entry.way,
+        licences=tuple(_licence(name) for name in entry.datasets),
+        tolerance=0.0 if exact else SERVICE_TOLERANCE * (entry.maximum - entry.minimum),
+    )
+
+
+def _licence(name: str) -> Licence:
+    known = DATASETS.get(name)
+    if known is None:  # a user's own asset
+        return Licence(name, name, "unknown", "")
+    return Licence(known.id, known.title, known.licence, known.condition)
+
+
+def _outside(values: NDArray[np.float32], entry: Covariate) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        outside: NDArray[np.bool_] = (values < entry.minimum) | (values > entry.maximum)
+    return outside
+
+
+def _out_of_range(value: np.float32, entry: Covariate) -> str:
+    return f"out of range: {value:g} not in [{entry.minimum:g}, {entry.maximum:g}]"
+
+
+def _service(url: str | None) -> str:
+    """Return who computes: a port says nothing of what stands behind it, the folder does."""
+    if url is None:
+        return "Earth Engine"
+    return url if url.startswith("local:") else str(urlsplit(url).hostname)
