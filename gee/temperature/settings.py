@@ -34,7 +34,7 @@ class TemperatureSettings(FrozenSettings):
         description="largest bits 6-7 of QC that are used: mean error of 0 up to 1 K, 1 up to 2 K, 2 up to 3 K, 3 any",
     )
     minimum_days: int = Field(
-        60,
+        30,
         ge=1,
         description="an overpass with fewer good days at a pixel, in all years together, has no value there",
     )
