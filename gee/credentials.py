@@ -7,13 +7,13 @@ and no word of a key or a token gets into a message.
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import google.auth
 import google.oauth2.credentials
 from ee import oauth
-from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import service_account
 
 from gee.errors import CredentialsError
@@ -43,70 +43,81 @@ def find_credentials(key_file: Path | None) -> Any:
     """
     if key_file is not None:
         return _of_key_file(key_file)
-    if os.environ.get(KEY_VARIABLE) or _gcloud_file().is_file():
-        return _application_default()
-    stored = _stored_token()
-    if stored is not None:
-        return stored
+    named = os.environ.get(KEY_VARIABLE)
+    if named:
+        return _of_file(
+            Path(named), f"{KEY_VARIABLE} = '{named}'", "correct the variable, or unset it"
+        )
+    gcloud = _gcloud_file()
+    if gcloud.is_file():
+        advice = "run 'gcloud auth application-default login' again, or delete the file"
+        return _of_file(gcloud, f"'{gcloud}'", advice)
+    stored = Path(oauth.get_credentials_path())
+    if stored.is_file():
+        return _of_stored_token(stored)
     # Last, since asking whether this is a machine of Google's takes seconds where it isn't.
-    return _application_default()
+    return _of_this_machine()
 
 
 def _of_key_file(path: Path) -> Any:
     where = f"earthengine.service_account_key = '{path}'"
     if not path.is_file():
         raise CredentialsError(f"{where}: there is no such file; name the JSON key of the account")
-    try:
+
+    def load() -> Any:
         return service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
             str(path), scopes=list(oauth.SCOPES)
         )
-    except (OSError, ValueError, GoogleAuthError):
-        pass  # their words may repeat what stands in the file
-    raise CredentialsError(
-        f"{where} is not the readable JSON key of a service account; make a new one in the "
-        "project's console"
-    )
+
+    return _loaded(load, f"{where} is not the JSON key of a service account; make a new one")
 
 
-def _application_default() -> Any:
-    try:
+def _of_file(path: Path, where: str, advice: str) -> Any:
+    def load() -> Any:
         with warnings.catch_warnings():
-            # It warns of a missing quota project; the study's project is sent with each request.
+            # It warns of files from strangers and of a missing quota project: the file is the
+            # user's own, and each request carries the study's project. `google.auth.default`
+            # would start `gcloud` to look for a project, which takes a second.
             warnings.simplefilter("ignore")
-            found, _ = google.auth.default(scopes=list(oauth.SCOPES))
-    except (OSError, ValueError, GoogleAuthError):
-        found = None
-    if found is not None:
-        return found
-    named = os.environ.get(KEY_VARIABLE)
-    if named:
-        raise CredentialsError(
-            f"{KEY_VARIABLE} = '{named}' names no readable file of credentials; correct the "
-            "variable or unset it"
-        )
-    if _gcloud_file().is_file():
-        raise CredentialsError(
-            f"'{_gcloud_file()}' holds no usable credentials; run 'gcloud auth "
-            "application-default login' again, or delete the file"
-        )
-    raise CredentialsError(
-        "Earth Engine: no credentials are found; run 'earthengine authenticate' once, or name a "
-        "service account's key in earthengine.service_account_key"
+            found = google.auth.load_credentials_from_file(  # type: ignore[no-untyped-call]
+                str(path), scopes=list(oauth.SCOPES)
+            )
+            return found[0]
+
+    return _loaded(load, f"{where} holds no usable credentials; {advice}")
+
+
+def _of_stored_token(path: Path) -> Any:
+    def load() -> Any:
+        fields = oauth.get_credentials_arguments()
+        if not fields["refresh_token"]:
+            raise ValueError
+        fields.pop("quota_project_id")
+        return google.oauth2.credentials.Credentials(None, **fields)  # type: ignore[no-untyped-call]
+
+    return _loaded(load, f"'{path}' holds no usable token; run 'earthengine authenticate' again")
+
+
+def _of_this_machine() -> Any:
+    def load() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return google.auth.default(scopes=list(oauth.SCOPES))[0]
+
+    return _loaded(
+        load,
+        "no credentials are found; run 'earthengine authenticate' once, or name the key of a "
+        "service account in earthengine.service_account_key",
     )
 
 
-def _stored_token() -> Any:
-    path = Path(oauth.get_credentials_path())
-    if not path.is_file():
-        return None
+def _loaded(load: Callable[[], Any], message: str) -> Any:
+    """Return what `load` gives, or raise an error that repeats nothing of the file's content."""
     try:
-        fields = oauth.get_credentials_arguments()
-    except (OSError, ValueError):
-        fields = {}
-    if not fields.get("refresh_token"):
-        raise CredentialsError(f"'{path}' holds no token; run 'earthengine authenticate' again")
-    fields.pop("quota_project_id", None)
-    return google.oauth2.credentials.Credentials(None, **fields)  # type: ignore[no-untyped-call]
+        return load()
+    except Exception:  # google-auth raises many kinds over files that are not as it expects
+        pass
+    raise CredentialsError(message)
 
 
 def _gcloud_file() -> Path:

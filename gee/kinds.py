@@ -107,6 +107,8 @@ _TOO_LARGE_TEXTS = (
     "too many pixels",
 )
 _MISSING_TEXTS = ("not found", "did not match any bands", "does not exist", "on asset", "no band")
+_TOKEN = re.compile(r"\b(?:ya29\.|1//|Bearer )\S+|-----BEGIN.*")
+"""How access tokens, refresh tokens and private keys begin."""
 _QUOTA_TEXTS = ("quota", "too many requests", "rate limit", "restricted mode")
 
 
@@ -139,7 +141,9 @@ def _kind_and_text(error: BaseException) -> tuple[_Kind, str] | None:
     answer = error if isinstance(error, HttpError) else error.__context__
     if isinstance(error, EEException | HttpError) and isinstance(answer, HttpError):
         status, text = int(answer.resp.status), answer.reason
-        return _kind_of_answer(status, text), _one_line(f"{status} {text}")
+        # Who refuses a token may repeat it.
+        said = str(status) if status == 401 else f"{status} {text}"
+        return _kind_of_answer(status, text), _one_line(said)
     if isinstance(error, EEException):  # the client refuses before it sends anything
         return _REFUSED, _one_line(error)
     if isinstance(error, requests.exceptions.SSLError):
@@ -193,5 +197,5 @@ def _says(text: str, words: Sequence[str]) -> bool:
 
 
 def _one_line(text: object) -> str:
-    line = " ".join(str(text).split()).rstrip(".")
+    line = _TOKEN.sub("…", " ".join(str(text).split())).rstrip(".")
     return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]}…"

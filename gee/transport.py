@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httplib2
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 CONNECT_S = 5.0
 """Seconds within which a server must accept a connection."""
@@ -40,6 +41,8 @@ class Transport:
         self.restricted = False
         self._session = requests.Session()
         self._session.trust_env = urlsplit(address).hostname not in LOOPBACK
+        # Else what ~/.netrc says of a host would take the place of the token.
+        self._session.auth = lambda request: request
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -72,9 +75,9 @@ class Transport:
                 content = self._content(response, started)
         except requests.exceptions.SSLError:
             raise
-        except requests.exceptions.ReadTimeout as error:
+        except (requests.exceptions.ReadTimeout, ReadTimeoutError) as error:
             raise self._too_late() from error
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError) as error:
             raise ConnectionError(f"{_host(uri)}: {_reason(error)}") from error
         fields = {name.lower(): value for name, value in response.headers.items()}
         # The client would warn through `warnings`, once a call site and not once a session.
@@ -87,8 +90,9 @@ class Transport:
         self._session.close()
 
     def _content(self, response: requests.Response, started: float) -> bytes:
+        """Return the body as it comes: waiting for whole chunks would outlast the deadline."""
         parts = []
-        for part in response.iter_content(CHUNK_BYTES):
+        while part := response.raw.read1(CHUNK_BYTES, decode_content=True):
             parts.append(part)
             if time.monotonic() - started > self.deadline_s:
                 raise self._too_late()
@@ -135,12 +139,12 @@ def _host(uri: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _reason(error: requests.exceptions.RequestException) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return "does not answer"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy refuses"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, ProtocolError):
         return "the connection broke amid the answer"
     text = str(error)
     for words, meaning in (
