@@ -1,0 +1,1 @@
+"""Worlds whose truth is known, and what is measured on them; run by ``benchmarks/accuracy.py``."""
