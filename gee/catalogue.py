@@ -1,10 +1,16 @@
-"""Every covariate, and the choice that a study makes among them."""
+"""Every covariate, the choice that a study makes among them, and what it is bound to.
+
+`python -m gee.catalogue > docs/covariates.md` writes the page about them.
+"""
 
 import difflib
+from collections.abc import Iterable
+from dataclasses import replace
 
 from gee.auxiliary.covariates import covariates as auxiliary_covariates
 from gee.climate.covariates import covariates as climate_covariates
 from gee.covariate import Covariate
+from gee.datasets import Dataset, dataset
 from gee.errors import CatalogueError
 from gee.optical.covariates import covariates as optical_covariates
 from gee.sentinel1.covariates import covariates as radar_covariates
@@ -17,7 +23,7 @@ from gee.terrain.covariates import covariates as terrain_covariates
 def catalogue(settings: CompositeSettings) -> dict[str, Covariate]:
     """Return every covariate by name, auxiliary layers last; this order is that of all tables."""
     entries = (
-        *radar_covariates(settings.sentinel1),
+        *radar_covariates(settings.sentinel1, settings.optical, settings.terrain),
         *optical_covariates(settings.optical),
         *temperature_covariates(settings.temperature),
         *terrain_covariates(settings.terrain),
@@ -54,6 +60,25 @@ def auxiliary_layers(settings: CompositeSettings) -> tuple[Covariate, ...]:
     return tuple(entry for entry in catalogue(settings).values() if entry.role == "auxiliary")
 
 
+def licences(
+    covariates: Iterable[Covariate], settings: CompositeSettings | None = None
+) -> tuple[Dataset, ...]:
+    """Return what the covariates are computed from, each dataset once, with licence and condition.
+
+    `settings` tell under which licence a study's own layers of soil were given.
+    """
+    ids = dict.fromkeys(name for entry in covariates for name in entry.datasets)
+    return tuple(_dataset(name, settings) for name in ids)
+
+
+def _dataset(name: str, settings: CompositeSettings | None) -> Dataset:
+    found = dataset(name)
+    own = settings.soil.asset if settings is not None else None
+    if own is None or own.image != name:
+        return found
+    return replace(found, licence=own.licence, condition=own.condition)
+
+
 def _reason(name: str, settings: CompositeSettings) -> str:
     known = catalogue(settings)
     if name in known:
@@ -61,3 +86,9 @@ def _reason(name: str, settings: CompositeSettings) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"the nearest is '{near[0]}'" if near else f"there are {', '.join(known)}"
     return f"which is not in the catalogue; {hint}"
+
+
+if __name__ == "__main__":
+    from gee.catalogue_page import page
+
+    print(page(CompositeSettings()), end="")

@@ -1,6 +1,7 @@
 """Every dataset that a covariate is computed from: id on Earth Engine, licence, source.
 
 Ids and licences as in Google's catalogue and the catalogue of community datasets of August 2026.
+Beside the datasets that are used by default there are those that a study may name in their place.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,21 @@ _COPERNICUS = "Copernicus Sentinel data terms"
 _LANDSAT = "public domain (USGS)"
 _NASA = "no restrictions (NASA)"
 _ERA5 = "Copernicus C3S licence"
+_MERIT = (
+    "CC-BY-NC-4.0 or ODbL-1.0",
+    "for commercial use only under ODbL, which asks that derived databases be shared alike",
+)
+_OPENLANDMAP = ("CC-BY-SA-4.0", "what is made from it is shared under the same licence")
+
+_SOILGRIDS = {
+    "clay": "clay",
+    "sand": "sand",
+    "silt": "silt",
+    "soc": "organic carbon",
+    "bdod": "bulk density",
+    "cfvo": "coarse fragments",
+    "phh2o": "pH",
+}
 
 DATASETS: dict[str, Dataset] = {
     dataset.id: dataset
@@ -44,15 +60,64 @@ DATASETS: dict[str, Dataset] = {
         Dataset("MODIS/061/MYD11A1", "Aqua land surface temperature, daily 1 km (NASA)", _NASA),
         Dataset("MODIS/061/MOD10A1", "Terra snow cover, daily 500 m (NSIDC)", _NASA),
         Dataset("USGS/SRTMGL1_003", "SRTM elevation, 1 arc-second (NASA, USGS)", _NASA),
+        Dataset("NASA/NASADEM_HGT/001", "NASADEM elevation, 1 arc-second (NASA)", _NASA),
+        Dataset(
+            "CGIAR/SRTM90_V4",
+            "SRTM elevation, voids filled, 3 arc-seconds (CIAT)",
+            "CIAT terms of use",
+            "no redistribution, and commercial use only with the publisher's consent",
+        ),
+        Dataset("MERIT/DEM/v1_0_3", "MERIT elevation, 3 arc-seconds (Yamazaki)", *_MERIT),
+        Dataset(
+            "MERIT/Hydro/v1_0_1", "MERIT Hydro, upslope area, 3 arc-seconds (Yamazaki)", *_MERIT
+        ),
+        *(
+            Dataset(
+                f"projects/soilgrids-isric/{name}_mean",
+                f"SoilGrids 2.0, {title}, 250 m (ISRIC)",
+                "CC-BY-4.0",
+            )
+            for name, title in _SOILGRIDS.items()
+        ),
+        Dataset(
+            "OpenLandMap/SOL/SOL_CLAY-WFRACTION_USDA-3A1A1A_M/v02",
+            "OpenLandMap, clay, 250 m (EnvirometriX)",
+            *_OPENLANDMAP,
+        ),
+        Dataset(
+            "OpenLandMap/SOL/SOL_SAND-WFRACTION_USDA-3A1A1A_M/v02",
+            "OpenLandMap, sand, 250 m (EnvirometriX)",
+            *_OPENLANDMAP,
+        ),
+        Dataset(
+            "OpenLandMap/SOL/SOL_ORGANIC-CARBON_USDA-6A1C_M/v02",
+            "OpenLandMap, organic carbon, 250 m (EnvirometriX)",
+            *_OPENLANDMAP,
+        ),
+        Dataset(
+            "OpenLandMap/SOL/SOL_BULKDENS-FINEEARTH_USDA-4A1H_M/v02",
+            "OpenLandMap, bulk density, 250 m (EnvirometriX)",
+            *_OPENLANDMAP,
+        ),
+        Dataset(
+            "OpenLandMap/SOL/SOL_PH-H2O_USDA-4C1A2A_M/v02",
+            "OpenLandMap, pH, 250 m (EnvirometriX)",
+            *_OPENLANDMAP,
+        ),
         Dataset("ECMWF/ERA5_LAND/HOURLY", "ERA5-Land, hourly (ECMWF)", _ERA5),
         Dataset("ECMWF/ERA5_LAND/MONTHLY_AGGR", "ERA5-Land, monthly (ECMWF)", _ERA5),
-        Dataset(
-            "MERIT/Hydro/v1_0_1",
-            "MERIT Hydro, upslope area, 3 arc-seconds (Yamazaki)",
-            "CC-BY-NC-4.0 or ODbL-1.0",
-            "for commercial use only under ODbL, which asks that derived databases be shared alike",
-        ),
         Dataset("JRC/GSW1_4/GlobalSurfaceWater", "Global surface water (JRC)", _COPERNICUS),
         Dataset("GLIMS/current", "GLIMS glacier outlines (NSIDC)", "no restrictions, cite"),
     )
 }
+
+
+def dataset(name: str) -> Dataset:
+    """Return what is known of an id; of one that a study brings itself, that nothing is."""
+    unknown = Dataset(
+        name,
+        "chosen by the study itself",
+        "not known here",
+        "look up its licence before giving on what was made from it",
+    )
+    return DATASETS.get(name, unknown)

@@ -1,22 +1,41 @@
 """Radar: what each covariate is."""
 
+from dataclasses import replace
+
 from gee.covariate import Covariate, Preset
+from gee.optical.sensors import datasets as optical_datasets
+from gee.optical.settings import OpticalSettings
 from gee.sentinel1.settings import Sentinel1Settings
+from gee.terrain.settings import TerrainSettings
 
 PASSES = ("ascending", "descending")
 
 _SCENES = "COPERNICUS/S1_GRD_FLOAT"
+_DEM = "USGS/SRTMGL1_003"
 _WEATHER = "ECMWF/ERA5_LAND/HOURLY"
 _EVERYWHERE: tuple[Preset, ...] = ("published", "extended")
 
 
-def covariates(settings: Sentinel1Settings) -> tuple[Covariate, ...]:
-    """Return every covariate of this room that the settings allow."""
+def covariates(
+    settings: Sentinel1Settings,
+    optical: OpticalSettings | None = None,
+    terrain: TerrainSettings | None = None,
+) -> tuple[Covariate, ...]:
+    """Return every covariate of this room that the settings allow.
+
+    `optical` and `terrain` tell which scenes and which elevation model are read beside.
+    """
     seasonal = [entry for side in PASSES for entry in _of_pass(side, settings)]
     indices = [_seasonal_index(settings), _change_index(settings)]
     if settings.water_cloud.use:
-        indices.append(_water_cloud(settings))
-    return (*seasonal, *indices)
+        model = _water_cloud(settings)
+        scenes = optical_datasets(optical or OpticalSettings())
+        indices.append(replace(model, datasets=(*model.datasets, *scenes)))
+    dem = (terrain or TerrainSettings()).dem
+    return tuple(
+        replace(entry, datasets=tuple(dem if one == _DEM else one for one in entry.datasets))
+        for entry in (*seasonal, *indices)
+    )
 
 
 def _of_pass(side: str, settings: Sentinel1Settings) -> list[Covariate]:
@@ -155,7 +174,7 @@ def _covariate(
         minimum=valid[0],
         maximum=valid[1],
         group="radar",
-        datasets=(_SCENES, _WEATHER, *(("USGS/SRTMGL1_003",) if sloped else ())),
+        datasets=(_SCENES, _WEATHER, *((_DEM,) if sloped else ())),
         period=period,
         reducer=reducer,
         way=f"mean over the pixels of {settings.scale_m:g} m within each pixel of the grid",

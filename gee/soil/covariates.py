@@ -43,6 +43,8 @@ def covariates(settings: SoilSettings) -> tuple[Covariate, ...]:
         if source.of_layers
         else "mean of the straight lines between depths"
     )
+    # Layers of one's own have an id each; their pattern says whose they are.
+    own = None if settings.source != "asset" or settings.asset is None else settings.asset.image
     return tuple(
         Covariate(
             name=one.name,
@@ -51,7 +53,7 @@ def covariates(settings: SoilSettings) -> tuple[Covariate, ...]:
             minimum=one.minimum,
             maximum=one.maximum,
             group="soil",
-            datasets=(*source.images_of(one.name), *extra),
+            datasets=(*([own] if own else source.images_of(one.name)), *extra),
             period="timeless",
             reducer=f"{mean}, {depth}",
             way="interpolated between its own pixels; beside a gap the pixel's own value",

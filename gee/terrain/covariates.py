@@ -1,7 +1,7 @@
 """Terrain: what each covariate is."""
 
 from gee.covariate import Covariate
-from gee.terrain.position import LATTICE_ARC_SECONDS, RADII_M
+from gee.terrain.radii import LATTICE_ARC_SECONDS, RADII_M
 from gee.terrain.settings import TerrainSettings
 
 OWN_LATTICE = "on the elevation model's own pixels, then the mean of those within each pixel"

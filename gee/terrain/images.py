@@ -7,8 +7,9 @@ import ee
 
 from gee.scope import Scope
 from gee.terrain import surface
-from gee.terrain.position import RADII_M, position
+from gee.terrain.position import position
 from gee.terrain.radiation import radiation_index
+from gee.terrain.radii import RADII_M
 from gee.terrain.settings import TerrainSettings
 from gee.terrain.wetness import wetness_index
 from gee.ways import averaged_from

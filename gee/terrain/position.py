@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee.terrain.ellipsoid import latitude_image, metres_per_degree
+from gee.terrain.radii import LATTICE_ARC_SECONDS
 from gee.ways import averaged_from, interpolated
 
-RADII_M = (300, 900, 2700)
-LATTICE_ARC_SECONDS = {300: 2, 900: 6, 2700: 18}
 KNOT_DEG = 5
 SUBPIXELS = 32
 
