@@ -133,13 +133,12 @@ class EarthEngineStudy:
         """Run a command in this process."""
         return CliRunner().invoke(app, [command, str(self.folder), *arguments])
 
-    def start(self, command: str) -> subprocess.Popen[str]:
-        """Start a command in a process of its own."""
+    def start(self, command: str) -> subprocess.Popen[bytes]:
+        """Start a command in a process of its own; it says nothing."""
         return subprocess.Popen(
             [sys.executable, "-m", "export.cli", command, str(self.folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
     def pixel_requests(self) -> list[str]:
