@@ -91,7 +91,7 @@ class Scene:
     vv: Array | float = 0.1
     vh: Array | float = 0.02
     angle: Array = field(default_factory=lambda: away_from_sensor(80.0))
-    soil_k: float | None = THAWED_K
+    soil_k: Array | float | None = THAWED_K
     snow_m: float = 0.0
     properties: dict[str, Any] = field(default_factory=dict)
 
@@ -145,11 +145,14 @@ YEARS = (2015, 2020)
 
 
 def radar(
-    *names: str, settings: Sentinel1Settings = PLAIN, scope: Scope | None = None
+    *names: str,
+    settings: Sentinel1Settings = PLAIN,
+    scope: Scope | None = None,
+    optical: OpticalSettings | None = None,
 ) -> dict[str, ee.Image]:
     """The room's images by name."""
     where = Scope(GRID, YEARS) if scope is None else scope
-    return images(names, where, settings, OpticalSettings(), TerrainSettings())
+    return images(names, where, settings, optical or OpticalSettings(), TerrainSettings())
 
 
 @pytest.fixture

@@ -114,6 +114,25 @@ class TestScreening:
         )
         assert asked("observations_thaw_descending") == pytest.approx(1.0, abs=0)
 
+    def test_the_frost_line_runs_between_the_weather_s_cells(
+        self, world: Any, asked: Any, lab: Any
+    ) -> None:
+        """Taken from the nearest cell of 9 km, it would be a staircase in the map."""
+        side = abs(lab.LATTICE.transform.a)
+        longitude = lab.LATTICE.transform.c + side * (np.arange(lab.LATTICE.shape.x) + 0.5)
+        middle = longitude.mean()
+        cells = 92.15 + 0.1 * np.arange(5)  # centres of the weather's columns
+        soil_k = 274.15 + 20.0 * (cells - middle)
+        world(
+            lab.Scene("2016-09-10T12:10:00"),
+            lab.Scene("2016-09-22T12:10:00", soil_k=soil_k.astype(np.float32)),
+        )
+        thawed = np.broadcast_to(longitude > middle, lab.LATTICE.shape)
+        found = asked("observations_thaw_ascending")
+        np.testing.assert_allclose(found, 1.0 + lab.grid_mean(thawed), atol=1e-6)
+        assert found.min() == 1.0
+        assert found.max() == 2.0
+
     def test_without_any_scene_pixels_are_masked_and_counts_are_zero(
         self, world: Any, asked: Any, lab: Any
     ) -> None:
