@@ -7,6 +7,7 @@ switched off (`gee.session`), so that a request is repeated here and nowhere els
 import logging
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeVar
 
 from tenacity import (
@@ -19,6 +20,7 @@ from tenacity import (
 
 from gee.errors import BusyError
 from gee.kinds import service_error
+from gee.slots import Slots
 
 Answer = TypeVar("Answer")
 
@@ -49,7 +51,9 @@ def ask_once(call: Callable[[], Answer], what: str) -> Answer:
     raise kind
 
 
-def ask(call: Callable[[], Answer], what: str, patience_s: float) -> Answer:
+def ask(
+    call: Callable[[], Answer], what: str, patience_s: float, slots: Slots | None = None
+) -> Answer:
     """Return what a call of the client gives, repeating it while the service is busy.
 
     Parameters
@@ -58,6 +62,7 @@ def ask(call: Callable[[], Answer], what: str, patience_s: float) -> Answer:
     patience_s : seconds after which no further attempt begins. Between two attempts lies a random
         time up to 2, 4, 8 ... 60 s, so that workers that were turned away together don't come
         back together
+    slots : each attempt holds one of them; waiting between attempts doesn't
 
     Raises
     ------
@@ -75,7 +80,7 @@ def ask(call: Callable[[], Answer], what: str, patience_s: float) -> Answer:
         reraise=True,
     )
     try:
-        answer: Answer = retrying(ask_once, call, what)
+        answer: Answer = retrying(_attempt, call, what, slots)
         return answer
     except BusyError as error:
         attempts = retrying.statistics["attempt_number"]
@@ -83,6 +88,11 @@ def ask(call: Callable[[], Answer], what: str, patience_s: float) -> Answer:
             raise
         seconds = time.monotonic() - started
         raise BusyError(f"{error} [asked {attempts} times in {seconds:.0f} s]") from None
+
+
+def _attempt(call: Callable[[], Answer], what: str, slots: Slots | None) -> Answer:
+    with nullcontext() if slots is None else slots.taken():
+        return ask_once(call, what)
 
 
 def _tell(state: RetryCallState) -> None:

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from gee.asking import ask
 from gee.errors import AssetError, BusyError, GridError, TooLargeError
 from gee.masked import with_nan, without_mask
-from gee.session import patience_s
+from gee.session import ask
 
 BUDGET_BYTES = 24 * 2**20
 """Half of what the service allows for one request."""
@@ -149,9 +148,7 @@ def _request(image: ee.Image, names: Sequence[str], window: GeoBox) -> NDArray[n
         "grid": request_grid(window),
     }
     what = _described(names, window)
-    return ask(
-        lambda: _decoded(ee.data.computePixels(request), names, window, what), what, patience_s()
-    )
+    return ask(lambda: _decoded(ee.data.computePixels(request), names, window, what), what)
 
 
 def request_grid(geobox: GeoBox) -> dict[str, Any]:

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 
-from gee.asking import ask
 from gee.errors import GridError, TooLargeError
 from gee.masked import with_nan, without_mask
-from gee.session import patience_s
+from gee.session import ask
 from gee.ways import projection_of
 
 INDEX = "pixel_index"
@@ -151,7 +150,7 @@ class _Reader:
         what = f"{len(places)} point{'s' * (len(places) != 1)} of {shown}"
         # One value:compute and not pages of table:computeFeatures: a batch is within the 5,000
         # elements that one answer may hold, and a page may cost the computation anew.
-        answer: Any = ask(sampled.getInfo, what, patience_s())
+        answer: Any = ask(sampled.getInfo, what)
         values = np.full((len(places), len(names)), np.nan, np.float32)
         for feature in answer["features"]:
             properties = feature["properties"]

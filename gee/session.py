@@ -8,19 +8,21 @@ workload tag. It never prompts.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ee
 from ee import deprecation
 from google.auth.credentials import AnonymousCredentials
 
-from gee.asking import ask
+from gee import asking
 from gee.credentials import find_credentials
 from gee.errors import CredentialsError, RefusedError
 from gee.settings import EarthEngineSettings
+from gee.slots import Slots
 from gee.transport import Transport, WholeAnswers
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ CONNECT_PATIENCE_S = 8.0
 CONNECT_DEADLINE_S = 30.0
 """Seconds for each small request that connecting takes."""
 
+Answer = TypeVar("Answer")
+
 _NO_ASSET = deprecation.DeprecatedAsset("none", None, None, None)
 
 
@@ -51,6 +55,7 @@ class _Session:
     access: tuple[Any, ...]
     settings: EarthEngineSettings
     transport: Any
+    slots: Slots
     service: LocalEarthEngine | None = None
 
 
@@ -100,9 +105,25 @@ def disconnect() -> None:
         _disconnect()
 
 
-def patience_s() -> float:
-    """Return for how many seconds a busy service is asked again."""
-    return (_current.settings if _current else EarthEngineSettings()).patience_s
+def ask(call: Callable[[], Answer], what: str) -> Answer:
+    """Return what a call of the client gives, with the patience that the study asks for.
+
+    Parameters
+    ----------
+    call : sends one request, such as ``lambda: ee.data.getAsset(name)``
+    what : what is asked for and where; error messages begin with it
+
+    From all threads together no more requests are under way than `workers`, and fewer while the
+    service is busy.
+
+    Raises
+    ------
+    ServiceError
+        of the kind that says what to do; `BusyError` once patience is over.
+    """
+    if _current is None:
+        return asking.ask(call, what, EarthEngineSettings().patience_s)
+    return asking.ask(call, what, _current.settings.patience_s, _current.slots)
 
 
 def local_service() -> LocalEarthEngine | None:
@@ -151,14 +172,14 @@ def _open(settings: EarthEngineSettings, study_folder: Path, access: tuple[Any, 
         )
 
     try:
-        ask(initialize, where, min(settings.deadline_s, CONNECT_PATIENCE_S))
+        asking.ask(initialize, where, min(settings.deadline_s, CONNECT_PATIENCE_S))
     except BaseException:
         ee.Reset()
         transport.close()
         raise
     if isinstance(transport, Transport):
         transport.deadline_s = settings.deadline_s
-    _current = _Session(access, settings, transport, service)
+    _current = _Session(access, settings, transport, Slots(settings.workers), service)
 
 
 def _disconnect() -> None:
