@@ -29,8 +29,8 @@ from local_ml.validation.intervals import LEVELS, fit_interval_rule, interval_re
 
 # The lighter setting: everything else is the product's default.
 LIGHT = LearningSettings(
-    selection=SelectionSettings(folds=3, trees=40, members=("xgboost",), drop_share=0.3),
-    ensemble=lighten(EnsembleSettings(), 50),
+    selection=SelectionSettings(folds=3, trees=40, members=("xgboost",), drop_share=0.4),
+    ensemble=lighten(EnsembleSettings(), 40),
     validation=ValidationSettings(workers=1),
 )
 
