@@ -84,7 +84,8 @@ def interpolated_to_the_edge(image: ee.Image, projection: ee.Projection) -> ee.I
     Interpolation needs all four neighbours; without this, every gap in a coarse layer, such as a
     lake in a soil map, would be wider by a coarse pixel.
     """
-    return interpolated(image, projection).unmask(image.setDefaultProjection(projection), False)
+    # Pinned: otherwise what the image is computed from would be computed at the grid's pixels.
+    return interpolated(image, projection).unmask(image.reproject(projection), False)
 
 
 def _whole(image: ee.Image) -> ee.Image:
