@@ -7,7 +7,7 @@ all three: float32 with nodata -9999, uint8 with nodata 255.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +28,7 @@ from export.rasters import write_geotiff
 from local_ml.features import Feature
 
 NODATA = -9999.0
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 COMPANION_BANDS = ("lower", "upper", "dissimilarity_index", "local_point_density")
 DISTRIBUTION_BAND = "distribution"
@@ -55,6 +55,8 @@ class PixelPrediction(Protocol):
     def distribution(self) -> np.ndarray | None: ...
     @property
     def unseen_levels(self) -> int: ...
+    @property
+    def without_maximum(self) -> int: ...
 
 
 class PixelPredictor(Protocol):
@@ -77,7 +79,8 @@ class PixelPredictor(Protocol):
 class PixelCounts:
     """Pixels of the region, and of these: predicted, clipped to the physical bounds, without a
     prediction for a missing covariate, without one for a category that training never saw,
-    predicted outside the area of applicability."""
+    predicted outside the area of applicability, predicted where the covariate that bounds the
+    target is missing."""
 
     region: int = 0
     predicted: int = 0
@@ -85,6 +88,7 @@ class PixelCounts:
     missing: int = 0
     unseen_levels: int = 0
     outside_area: int = 0
+    without_maximum: int = 0
 
     def __add__(self, other: "PixelCounts") -> "PixelCounts":
         return PixelCounts(
@@ -105,7 +109,7 @@ class PixelCounts:
         return cls(*(int(tags[f"pixels_{name}"]) for name in _COUNT_NAMES))
 
 
-_COUNT_NAMES = ("region", "predicted", "clipped", "missing", "unseen_levels", "outside_area")
+_COUNT_NAMES = tuple(field.name for field in fields(PixelCounts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +210,7 @@ def predict_tile(bands: Mapping[str, np.ndarray], predictor: PixelPredictor) -> 
         missing=max(in_region - predicted - unseen, 0),
         unseen_levels=unseen,
         outside_area=int(outside_area.sum()),
+        without_maximum=int(prediction.without_maximum),
     )
     return MapTile(value, companion, flag_codes(flags), counts)
 

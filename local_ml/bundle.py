@@ -22,6 +22,7 @@ from local_ml.prediction.applicability_rule import ApplicabilityRule
 from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.prediction.fusion_rule import FusionRule
 from local_ml.prediction.interval_rule import IntervalRule
+from local_ml.prediction.maximum_rule import MaximumRule
 from local_ml.prediction.predictor import ARRAYS, MANIFEST, SCHEMA_VERSION
 from local_ml.settings import TargetSettings
 from local_ml.versions import library_versions
@@ -40,6 +41,7 @@ def write_bundle(
     seed: int,
     settings: Mapping[str, Any],
     no_skill: str | None = None,
+    maximum: MaximumRule | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a model, and return its fingerprint (sha256 of the manifest).
@@ -59,6 +61,7 @@ def write_bundle(
     samples_fingerprint : of the table that the model was trained on
     seed : of the study
     settings : of the learning, plain values
+    maximum : covariate that bounds the target at each place; None: the constant bound alone
     no_skill : a sentence where validation shows no skill; whoever predicts is told it
     extra : further plain values to keep with the model, such as its scores
 
@@ -69,6 +72,11 @@ def write_bundle(
         hold what JSON cannot.
     """
     _require_agreement(target, members, rule, intervals)
+    bounding = None if maximum is None else maximum.covariate.name
+    if bounding != target.maximum_covariate:
+        raise BundleError(
+            f"the target is bounded by {target.maximum_covariate}, but the model by {bounding}"
+        )
     forests = {name: compile_forest(members[name]) for name in rule.members}
     for name in forests:
         columns = members[name].n_features_in_
@@ -100,6 +108,7 @@ def write_bundle(
         "fusion": rule.to_json(),
         "intervals": intervals.to_json(),
         "applicability": applicability.scalars(),
+        "maximum": None if maximum is None else maximum.to_json(),
         "no_skill": no_skill,
         "seed": seed,
         "settings": dict(settings),

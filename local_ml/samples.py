@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from local_ml.bounds import maximum_rule
 from local_ml.errors import SampleTableError
 from local_ml.features import Feature
 from local_ml.files import csv_bytes, json_bytes, write_whole
@@ -42,6 +43,8 @@ class SampleTable:
     target_sd : (n,) float64, standard deviation of its measurement, NaN where unknown
     site_id, method, group, split : (n,) str; `split` is ``train`` or ``test``
     longitude, latitude : (n,) float64, degrees
+    maximum : (n,) float64, the highest value possible at the place, from a covariate, in the
+        target's unit; NaN where none is known and the target's constant bound holds alone
     fingerprint : SHA-256 of the files that the table was read from, or of its content
     """
 
@@ -55,6 +58,7 @@ class SampleTable:
     split: np.ndarray
     longitude: np.ndarray
     latitude: np.ndarray
+    maximum: np.ndarray
     fingerprint: str
 
     @classmethod
@@ -64,7 +68,7 @@ class SampleTable:
         """Make a table without files; columns not given get the plainest value.
 
         Those are: unknown measurement error, every site its own group, all sites for training,
-        position 0, 0.
+        position 0, 0, no bound by a covariate.
         """
         n = len(target)
         site_id = np.array([f"site_{row:05d}" for row in range(n)])
@@ -76,6 +80,7 @@ class SampleTable:
             "split": np.full(n, "train"),
             "longitude": np.zeros(n),
             "latitude": np.zeros(n),
+            "maximum": np.full(n, np.nan),
         }
         if unknown := set(columns) - set(defaults):
             raise ValueError(f"no such columns: {sorted(unknown)}")
@@ -120,6 +125,20 @@ class SampleTable:
         )
         return replace(table, fingerprint=_content_fingerprint(table))
 
+    def bounded(self, target: TargetSettings) -> "SampleTable":
+        """Return the table with `maximum` from the covariate that the target names, if any.
+
+        Raises
+        ------
+        SampleTableError
+            as for `bounds.maximum_rule`.
+        """
+        rule = maximum_rule(self.features, target)
+        if rule is None:
+            return self
+        bound = rule.bound(self.values[:, self.names.index(rule.covariate.name)])
+        return replace(self, maximum=bound)
+
 
 def read_samples(path: Path, target: TargetSettings) -> SampleTable:
     """Read ``samples.csv`` and the ``samples.json`` beside it.
@@ -144,7 +163,7 @@ def read_samples(path: Path, target: TargetSettings) -> SampleTable:
     if faults:
         raise SampleTableError(_told(path, faults))
     values = frame[[feature.name for feature in features]].to_numpy(np.float32)
-    return SampleTable(
+    table = SampleTable(
         features=features,
         values=np.where(np.isfinite(values), values, np.float32(np.nan)),
         target=frame[target.name].to_numpy(np.float64),
@@ -152,8 +171,10 @@ def read_samples(path: Path, target: TargetSettings) -> SampleTable:
         **{name: frame[name].to_numpy(str) for name in TEXT_COLUMNS},
         longitude=frame["longitude"].to_numpy(np.float64),
         latitude=frame["latitude"].to_numpy(np.float64),
+        maximum=np.full(len(frame), np.nan),
         fingerprint=_sha256(table_bytes, description_bytes),
     )
+    return table.bounded(target)
 
 
 def read_target(path: Path) -> TargetSettings:

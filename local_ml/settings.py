@@ -29,6 +29,15 @@ class TargetSettings(Settings):
         description="lowest value physically possible; the map is clipped to it and the clipped share reported",
     )
     maximum: float | None = Field(0.85, description="highest value physically possible")
+    maximum_covariate: str | None = Field(
+        None,
+        description="covariate that bounds the target from above at each place, such as the porosity of the soil; where it is missing, maximum holds alone. It is read for the map also where the model does not keep it",
+    )
+    maximum_margin: float = Field(
+        0.05,
+        ge=0,
+        description="what the target may hold beyond that covariate, in the target's unit: neither is known exactly",
+    )
     transform: Literal["none", "log"] = Field(
         "none",
         description="scale on which the members learn: 'none', or 'log' for a skewed positive property",

@@ -112,6 +112,7 @@ def train(
         samples_fingerprint=table.fingerprint,
         seed=settings.seed,
         settings=settings.decisive(),
+        maximum=fitted.maximum,
         no_skill=told["no_skill"],
         extra={
             "rows_used": len(fitted.used_rows),

@@ -133,6 +133,8 @@ def _told(report: PredictReport) -> str:
     )
     outside = counts.outside_area / max(counts.predicted, 1)
     text += f"; {outside:.1%} outside the area of applicability"
+    if counts.without_maximum:
+        text += f"; {counts.without_maximum:,} without the covariate that bounds the target"
     if counts.unseen_levels:
         text += f"; {counts.unseen_levels:,} of a category that no site has"
     return text

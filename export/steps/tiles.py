@@ -35,6 +35,9 @@ def tiles_step(context: Context) -> None:
         context.require(study.model_folder / "manifest.json", "train").read_text(encoding="utf-8")
     )
     kept = [feature["name"] for feature in manifest["features"]]
+    bounding = manifest["maximum"]["covariate"]["name"] if manifest["maximum"] else None
+    if bounding is not None and bounding not in kept:
+        kept.append(bounding)
     region = context.region()
     candidates = study_covariates(study, region.geobox, context.journal.file_hash)
     absent = [name for name in kept if name not in candidates.names]

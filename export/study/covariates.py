@@ -4,6 +4,7 @@ In: `[[covariates]]` and `[earthengine]`. Out: a `CovariateStack`: the study's o
 since the user chose them by hand, then those of Earth Engine as its catalogue orders them.
 """
 
+import difflib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def study_covariates(
     Raises
     ------
     StudyError
-        where the study names no covariates.
+        where the study names no covariates, or bounds the target by one that it does not name.
     ExportError, ServiceError
         where a raster cannot be used, or Earth Engine cannot be reached.
     """
@@ -48,6 +49,14 @@ def study_covariates(
         raise StudyError(
             f"{study.folder / STUDY_FILE} names no covariates; add [[covariates]] entries or "
             "[earthengine]"
+        )
+    bounding = settings.target.maximum_covariate
+    if bounding is not None and bounding not in stack.names:
+        near = difflib.get_close_matches(bounding, stack.names, n=1)
+        hint = f"; the nearest is '{near[0]}'" if near else ""
+        raise StudyError(
+            f"{study.folder / STUDY_FILE}: target.maximum_covariate is '{bounding}', but no "
+            f"covariate is called so{hint}"
         )
     return stack
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from local_ml.bounds import maximum_rule
 from local_ml.domain import DomainSample
 from local_ml.errors import PredictionError, TrainingError
 from local_ml.folds.splitters import places_of
@@ -26,6 +27,7 @@ from local_ml.learning.selection import SelectionResult, select_features
 from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.prediction.fusion_rule import FusionRule
 from local_ml.prediction.interval_rule import members_spread
+from local_ml.prediction.maximum_rule import MaximumRule
 from local_ml.prediction.target_transform import TargetTransform
 from local_ml.samples import SampleTable
 from local_ml.settings import LearningSettings
@@ -33,6 +35,26 @@ from local_ml.settings import LearningSettings
 FEWEST_ROWS = 10
 FIT_PARTS = ("covariates selected", "rows held out and predicted", "members fitted")
 """What `MoisturePipeline.fit` tells of, in this order."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Predictions of n rows; NaN where none can be given.
+
+    Parameters
+    ----------
+    value : (n,) float64, in the target's unit, within its bounds
+    clipped : (n,) bool, where a bound was put in the place of the value
+    transformed : (n,) calibrated, on the transformed scale, not clipped
+    spread : (n,) how far the members stand apart, on the transformed scale
+    alternatives : (n,) each, as `value`: what each correction would have delivered
+    """
+
+    value: np.ndarray
+    clipped: np.ndarray
+    transformed: np.ndarray
+    spread: np.ndarray
+    alternatives: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -51,6 +73,7 @@ class FittedPipeline:
     weight : (n_used,) of the sites, mean 1
     alternatives : rules of every correction, fitted on the same predictions, to be scored beside
         `rule`
+    maximum : which covariate bounds the target at each place; None: the constant bound alone
     """
 
     candidates: tuple[str, ...]
@@ -62,6 +85,7 @@ class FittedPipeline:
     used_rows: np.ndarray
     weight: np.ndarray
     alternatives: dict[str, FusionRule]
+    maximum: MaximumRule | None = None
 
     def predict(self, table: SampleTable | np.ndarray) -> np.ndarray:
         """Return the delivered values, (n,) float64, target's unit; NaN where none can be given.
@@ -70,27 +94,47 @@ class FittedPipeline:
         ----------
         table : features are taken by name; or an array (n, candidates) in their order
         """
-        matrix, valid = self._member_predictions(table)
-        value, _ = self.rule.deliver(matrix)
-        return np.where(valid, value, np.nan)
+        return self.deliver(table).value
 
     def predict_transformed(self, table: SampleTable | np.ndarray) -> np.ndarray:
         """Return the calibrated predictions, (n,), transformed scale, not clipped."""
-        matrix, valid = self._member_predictions(table)
-        return np.where(valid, self.rule.calibrate(self.rule.fuse(matrix)), np.nan)
+        return self.deliver(table).transformed
 
     def predict_alternatives(self, table: SampleTable | np.ndarray) -> dict[str, np.ndarray]:
         """Return what each correction would have delivered; units and NaN as in `predict`."""
-        matrix, valid = self._member_predictions(table)
-        return {
-            name: np.where(valid, rule.deliver(matrix)[0], np.nan)
-            for name, rule in self.alternatives.items()
-        }
+        return self.deliver(table).alternatives
 
     def predict_spread(self, table: SampleTable | np.ndarray) -> np.ndarray:
         """Return how far the members stand apart, (n,), transformed scale; NaN as in `predict`."""
+        return self.deliver(table).spread
+
+    def deliver(self, table: SampleTable | np.ndarray) -> Delivered:
+        """Return all that can be said of rows; the members predict once. `table` as above."""
         matrix, valid = self._member_predictions(table)
-        return np.where(valid, members_spread(matrix), np.nan)
+        upper = self._upper(table)
+
+        def known(values: np.ndarray) -> np.ndarray:
+            return np.where(valid, values, np.nan)
+
+        value, clipped = self.rule.deliver(matrix, upper)
+        return Delivered(
+            value=known(value),
+            clipped=clipped & valid,
+            transformed=known(self.rule.calibrate(self.rule.fuse(matrix))),
+            spread=known(members_spread(matrix)),
+            alternatives={
+                name: known(rule.deliver(matrix, upper)[0])
+                for name, rule in self.alternatives.items()
+            },
+        )
+
+    def _upper(self, table: SampleTable | np.ndarray) -> np.ndarray | None:
+        """Return the bound of each row by a covariate, (n,), NaN where there is none."""
+        if isinstance(table, SampleTable):
+            return table.maximum
+        if self.maximum is None:
+            return None
+        return self.maximum.bound(table[:, self.candidates.index(self.maximum.covariate.name)])
 
     def _member_predictions(self, table: SampleTable | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(table, SampleTable):
@@ -140,6 +184,15 @@ class MoisturePipeline:
         """
         settings, seed = self.settings, self.settings.seed
         _require_learnable(table, "")
+        if settings.target.maximum_covariate is not None and np.isnan(table.maximum).all():
+            raise TrainingError(
+                f"target.maximum_covariate is {settings.target.maximum_covariate!r}, but it is "
+                "known at none of the training sites (a table made in memory learns it by "
+                "`SampleTable.bounded`)"
+            )
+        # Without it among the candidates, as in an ablation, the table's own bounds remain.
+        known = settings.target.maximum_covariate in table.names
+        bounding = maximum_rule(table.features, settings.target) if known else None
         response = TargetTransform(settings.target.transform).forward(table.target)
         # Places are found anew from the rows given: nothing of an outer fold's test rows is left.
         places = None
@@ -184,6 +237,7 @@ class MoisturePipeline:
             out_of_fold=held_out,
             used_rows=used_rows,
             weight=weight,
+            maximum=bounding,
         )
 
 

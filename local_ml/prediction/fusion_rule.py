@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from local_ml.errors import PredictionError
+from local_ml.prediction.maximum_rule import clip_to_bounds
 
 Curve = tuple[tuple[float, float], ...]
 """(fused, corrected) pairs on the transformed scale, both rising."""
@@ -119,12 +120,16 @@ class FusionRule:
         calibrated: np.ndarray = self.intercept + self.slope * inside + (fused - inside)
         return calibrated
 
-    def deliver(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def deliver(
+        self, predictions: np.ndarray, upper: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Fuse, calibrate, go back to the target's unit, clip to the physical bounds.
 
         Parameters
         ----------
         predictions : (n, members) float, on the transformed scale
+        upper : (n,) bound of each place, in the target's unit, NaN where there is none; see
+            `maximum_rule`. None: the constant bounds alone
 
         Returns
         -------
@@ -134,9 +139,11 @@ class FusionRule:
         value = self.calibrate(self.fuse(predictions))
         if self.transform == "log":
             value = self.smearing * np.exp(value)
-        return self._bounded(value)
+        return clip_to_bounds(value, self.minimum, self.maximum, upper)
 
-    def deliver_distribution(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def deliver_distribution(
+        self, predictions: np.ndarray, upper: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the second product: values distributed as the observations are.
 
         Parameters and results as for `deliver`. Quantiles are carried over the exponential as
@@ -153,13 +160,8 @@ class FusionRule:
                 "again"
             )
         value = _follow(self.distribution, self.fuse(predictions))
-        return self._bounded(np.exp(value) if self.transform == "log" else value)
-
-    def _bounded(self, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        low = -np.inf if self.minimum is None else self.minimum
-        high = np.inf if self.maximum is None else self.maximum
-        clipped = (value < low) | (value > high)
-        return np.clip(value, low, high), clipped
+        value = np.exp(value) if self.transform == "log" else value
+        return clip_to_bounds(value, self.minimum, self.maximum, upper)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from local_ml.prediction.maximum_rule import clip_to_bounds
+
 
 def members_spread(predictions: np.ndarray) -> np.ndarray:
     """Return the standard deviation of the members about their mean, (n,) float64.
@@ -73,23 +75,26 @@ class IntervalRule:
         if self.transform not in ("none", "log"):
             raise ValueError(f"transform {self.transform!r} is unknown; set 'none' or 'log'")
 
-    def bounds(self, calibrated: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(
+        self, calibrated: np.ndarray, spread: np.ndarray, upper: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return lower and upper bound, (n,) float64 each, in the target's unit.
 
         Parameters
         ----------
         calibrated : (n,) float64, before clipping, on the transformed scale
         spread : (n,) float64, from `members_spread`
+        upper : (n,) bound of each place, as for `FusionRule.deliver`
         """
         half = self.quantile * np.maximum(spread, self.floor)
-        return self._delivered(calibrated - half), self._delivered(calibrated + half)
-
-    def _delivered(self, bound: np.ndarray) -> np.ndarray:
-        value = np.exp(bound) if self.transform == "log" else bound
-        low = -np.inf if self.minimum is None else self.minimum
-        high = np.inf if self.maximum is None else self.maximum
-        clipped: np.ndarray = np.clip(value, low, high)
-        return clipped
+        low, high = (
+            np.exp(end) if self.transform == "log" else end
+            for end in (calibrated - half, calibrated + half)
+        )
+        return (
+            clip_to_bounds(low, self.minimum, self.maximum, upper)[0],
+            clip_to_bounds(high, self.minimum, self.maximum, upper)[0],
+        )
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -26,6 +26,7 @@ from local_ml.prediction.applicability_rule import ApplicabilityRule
 from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.prediction.fusion_rule import FusionRule
 from local_ml.prediction.interval_rule import IntervalRule, members_spread
+from local_ml.prediction.maximum_rule import MaximumRule
 
 SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
@@ -55,6 +56,8 @@ class Prediction:
         is no prediction
     outside_area : bool, where there is a prediction outside the area of applicability
     unseen_levels : number of pixels left out for a level that a categorical feature never listed
+    without_maximum : number of pixels with a prediction where the covariate that bounds it is
+        missing, so that the constant bound holds alone
     distribution : float32, in the target's unit: the second product, whose values are distributed
         as the observations are; NaN where there is no prediction; None where the model has none
     """
@@ -69,6 +72,7 @@ class Prediction:
     local_point_density: np.ndarray
     outside_area: np.ndarray
     unseen_levels: int
+    without_maximum: int
     distribution: np.ndarray | None = None
 
 
@@ -86,6 +90,7 @@ class Predictor:
     target_name, target_unit : of the delivered value
     fingerprint : sha256 of the manifest, which holds the sha256 of the arrays
     no_skill : a sentence where validation showed no skill, None where it did
+    maximum : which covariate bounds the target at each place; None: the constant bound alone
     """
 
     encoding: FeatureEncoding
@@ -97,11 +102,18 @@ class Predictor:
     target_unit: str
     fingerprint: str
     no_skill: str | None = None
+    maximum: MaximumRule | None = None
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """The features that a prediction needs, by name, unit and missing rule."""
-        return self.encoding.features
+        """The covariates that a prediction needs, by name, unit and missing rule.
+
+        Those of the model first; then the one that bounds the target, where it is none of them.
+        """
+        features = self.encoding.features
+        if self.maximum is None or self.maximum.covariate.name in (f.name for f in features):
+            return features
+        return (*features, self.maximum.covariate)
 
     @property
     def has_distribution(self) -> bool:
@@ -161,24 +173,30 @@ class Predictor:
             distribution = np.full(pixels, np.nan, dtype=np.float32)
         members = np.full((len(self.forests), pixels), np.nan, dtype=np.float32)
         clipped, valid, outside = np.zeros((3, pixels), dtype=bool)
-        unseen_levels = 0
+        unseen_levels = without_maximum = 0
+        of_model = len(self.encoding.features)
         flat = [column.reshape(-1) for column in columns]
         for start in range(0, pixels, BLOCK_PIXELS):
             block = slice(start, min(start + BLOCK_PIXELS, pixels))
-            values = np.column_stack([_float32(column[block]) for column in flat])
+            values = np.column_stack([_float32(column[block]) for column in flat[:of_model]])
             unseen_levels += int(self.encoding.unseen_level(values).sum())
             valid[block] = self.encoding.valid(values)
             # Most of a map's box may lie outside of the region: only valid pixels are encoded.
             kept = start + np.flatnonzero(valid[block])
             matrix = self.encoding.encode(values[kept - start])
             predictions = np.column_stack([evaluate(forest, matrix) for forest in self.forests])
-            delivered, clipped[kept] = self.rule.deliver(predictions)
+            bound = self._bound(flat, kept)
+            if bound is not None:
+                without_maximum += int(np.isnan(bound).sum())
+            delivered, clipped[kept] = self.rule.deliver(predictions, bound)
             value[kept] = delivered
             if distribution is not None:
-                distribution[kept], _ = self.rule.deliver_distribution(predictions)
+                distribution[kept], _ = self.rule.deliver_distribution(predictions, bound)
             members[:, kept] = predictions.T
             lower[kept], upper[kept] = self.intervals.bounds(
-                self.rule.calibrate(self.rule.fuse(predictions)), members_spread(predictions)
+                self.rule.calibrate(self.rule.fuse(predictions)),
+                members_spread(predictions),
+                bound,
             )
             unlike[kept], density = self.applicability.evaluate(matrix)
             near[kept], outside[kept] = density, density == 0
@@ -193,8 +211,19 @@ class Predictor:
             local_point_density=near.reshape(shape),
             outside_area=outside.reshape(shape),
             unseen_levels=unseen_levels,
+            without_maximum=without_maximum,
             distribution=None if distribution is None else distribution.reshape(shape),
         )
+
+    def _bound(self, columns: list[np.ndarray], kept: np.ndarray) -> np.ndarray | None:
+        """Return the bound of each of the pixels `kept`; None where the constant one holds alone.
+
+        The columns are those of `features`.
+        """
+        if self.maximum is None:
+            return None
+        names = [feature.name for feature in self.features]
+        return self.maximum.bound(_float32(columns[names.index(self.maximum.covariate.name)][kept]))
 
     def _bind(self, bands: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         columns: list[np.ndarray] = []
@@ -282,6 +311,7 @@ def _assemble(
     for name in ("transform", "minimum", "maximum"):
         if getattr(intervals, name) != target[name]:
             raise ValueError(f"target and intervals disagree about {name}")
+    maximum = manifest["maximum"]
     applicability = ApplicabilityRule.from_arrays(
         arrays, "applicability.", manifest["applicability"]
     )
@@ -301,6 +331,7 @@ def _assemble(
         target_unit=target["unit"],
         fingerprint=fingerprint,
         no_skill=manifest["no_skill"],
+        maximum=None if maximum is None else MaximumRule.from_json(maximum),
     )
 
 

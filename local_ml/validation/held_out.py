@@ -35,6 +35,9 @@ class HeldOut:
     weight : (n,) of the sites in the scores; None: equal. A weighted design borrows the folds and
         predictions of the one named in `borrowed_from`
     borrowed_from : None where folds were fitted for this design
+    clipped : (n,) bool, where a physical bound was put in the place of the value; None: not told
+    upper : (n,) bound of the place by a covariate, target's unit, NaN where there is none; None:
+        the constant bounds alone
     alternatives : (n,) each, target's unit: what other corrections of the fused prediction would
         have delivered, fitted in the same folds; None: not told
     """
@@ -53,6 +56,8 @@ class HeldOut:
     weight: np.ndarray | None = None
     borrowed_from: str | None = None
     alternatives: dict[str, np.ndarray] | None = None
+    clipped: np.ndarray | None = None
+    upper: np.ndarray | None = None
 
     @property
     def scored(self) -> np.ndarray:
@@ -76,6 +81,9 @@ class HeldOut:
             "no_prediction": len(np.unique(self.rows)) - n,
             "selected": [list(names) for names in self.selected],
             "borrowed_from": self.borrowed_from,
+            "clipped_share": None
+            if self.clipped is None or not scored.any()
+            else float(self.clipped[scored].mean()),
         }
         report |= self._scores(scored, seed)
         report["baseline"] = report["transformed_scores"] = None

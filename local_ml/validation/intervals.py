@@ -41,6 +41,7 @@ class Residuals:
     group : (n,) of sites that were chosen together
     observed, calibrated, spread : (n,) float64, finite
     weight : (n,) float64, positive
+    upper : (n,) float64, bound of the place in the target's unit, NaN where there is none
     """
 
     rows: np.ndarray
@@ -50,6 +51,7 @@ class Residuals:
     calibrated: np.ndarray
     spread: np.ndarray
     weight: np.ndarray
+    upper: np.ndarray
 
     @classmethod
     def of(cls, held_out: HeldOut, transform: TargetTransform) -> "Residuals":
@@ -66,6 +68,7 @@ class Residuals:
             calibrated=held_out.transformed[scored],
             spread=held_out.spread[scored],
             weight=np.ones(len(rows)) if held_out.weight is None else held_out.weight[scored],
+            upper=np.full(len(rows), np.nan) if held_out.upper is None else held_out.upper[scored],
         )
 
     @property
@@ -238,7 +241,7 @@ def _coverage(
         for number, level in enumerate(LEVELS):
             if np.isfinite(calibration.quantile(level)):
                 rule = _rule(calibration, level, target, design)
-                bounds = rule.bounds(part.calibrated, part.spread)
+                bounds = rule.bounds(part.calibrated, part.spread, part.upper)
                 lower[number, here], upper[number, here] = bounds
         transformed[here] = _probability_integral_transform(part, calibration)
     observed = TargetTransform(target.transform).inverse(scored.observed)

@@ -32,7 +32,7 @@ from local_ml.validation.held_out import BASELINE_TREES, HeldOut
 from local_ml.versions import library_versions
 
 # Raise it when a change of the code changes what a fold gives: kept folds are then refitted.
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 
 ProgressCallback = Callable[[str, int, int], None]
 """Called with what was done, how many folds are done and how many there are."""
@@ -127,6 +127,7 @@ def validate(
     """
     train = training_rows(table)
     designs_asked, notes = designs_of(settings, domain)
+    notes += _above_bound(table.rows(train), settings)
     jobs = list(_jobs(table, train, settings, designs_asked, domain))
     done: dict[str, dict[str, Any]] = {}
     for job in jobs:
@@ -162,6 +163,18 @@ def training_rows(table: SampleTable) -> np.ndarray:
     if not rows.size:
         raise TrainingError("no site has split 'train', so there is nothing to learn from")
     return rows
+
+
+def _above_bound(table: SampleTable, settings: LearningSettings) -> tuple[str, ...]:
+    """Say how many sites hold more than the covariate allows that bounds the target."""
+    covariate = settings.target.maximum_covariate
+    above, unknown = int((table.target > table.maximum).sum()), int(np.isnan(table.maximum).sum())
+    if covariate is None or not above + unknown:
+        return ()
+    return (
+        f"{covariate} bounds the target: {above} of {table.n} training sites hold more than it "
+        f"allows, and at {unknown} it is missing",
+    )
 
 
 def _jobs(
@@ -258,23 +271,23 @@ def fit_and_predict(
 
     Returns
     -------
-    fold : plain values: design, fold, selected, and for each row held out predicted, transformed,
-        spread, baseline and what each correction would have delivered, None where no prediction
-        could be given
+    fold : plain values: design, fold, selected, and for each row held out predicted, clipped,
+        transformed, spread, baseline and what each correction would have delivered, None where
+        no prediction could be given
     """
     inside, outside = table.rows(split[0]), table.rows(split[1])
     fitted = MoisturePipeline(settings).fit(inside, domain=domain)
+    delivered = fitted.deliver(outside)
     return {
         "design": design,
         "fold": fold,
         "selected": list(fitted.selection.chosen),
-        "predicted": _listed(fitted.predict(outside)),
-        "transformed": _listed(fitted.predict_transformed(outside)),
-        "spread": _listed(fitted.predict_spread(outside)),
+        "predicted": _listed(delivered.value),
+        "clipped": delivered.clipped.tolist(),
+        "transformed": _listed(delivered.transformed),
+        "spread": _listed(delivered.spread),
         "baseline": _listed(_plain_forest(inside, outside, settings.seed)),
-        "alternatives": {
-            name: _listed(values) for name, values in fitted.predict_alternatives(outside).items()
-        },
+        "alternatives": {name: _listed(values) for name, values in delivered.alternatives.items()},
     }
 
 
@@ -301,16 +314,19 @@ def _on_test_sites(
         return None
     inside, outside = table.rows(train), table.rows(rows)
     fitted = final or MoisturePipeline(settings).fit(inside, domain=domain)
+    delivered = fitted.deliver(outside)
     return HeldOut(
         design="test",
         fold=np.zeros(len(rows), dtype=int),
         rows=rows,
         observed=outside.target,
-        predicted=fitted.predict(outside),
-        transformed=fitted.predict_transformed(outside),
-        spread=fitted.predict_spread(outside),
+        predicted=delivered.value,
+        clipped=delivered.clipped,
+        upper=outside.maximum,
+        transformed=delivered.transformed,
+        spread=delivered.spread,
         baseline=_plain_forest(inside, outside, settings.seed),
-        alternatives=fitted.predict_alternatives(outside),
+        alternatives=delivered.alternatives,
         selected=(fitted.selection.chosen,),
         group=outside.group,
         method=outside.method,
@@ -353,6 +369,8 @@ def _pooled(table: SampleTable, design: str, folds: list[tuple[_Job, dict[str, A
         rows=rows,
         observed=table.target[rows],
         predicted=column("predicted"),
+        clipped=column("clipped").astype(bool),
+        upper=table.maximum[rows],
         transformed=column("transformed"),
         spread=column("spread"),
         baseline=column("baseline"),

@@ -28,6 +28,7 @@ class Outcome:
     outside_area: np.ndarray
     distribution: np.ndarray | None
     unseen_levels: int
+    without_maximum: int
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class KnownModel:
             outside_area=(near == 0) & np.isfinite(value),
             distribution=3 * value if self.has_distribution else None,
             unseen_levels=int(unseen.sum()),
+            without_maximum=0,
         )
 
 
@@ -130,7 +132,7 @@ def test_a_map_tile_holds_what_the_model_says(tile, run, bands, grid):
     assert (info.band_names, info.units) == (("vwc",), ("m3 m-3",))
     assert info.tags["model"] == "f1"
     outside = int(expected.outside_area.sum())
-    assert report.counts.astuple() == (2880, 2816, 10, 60, 4, outside)
+    assert report.counts.astuple() == (2880, 2816, 10, 60, 4, outside, 0)
     assert outside > 0
 
 

@@ -70,6 +70,7 @@ def test_the_manifest_says_what_the_model_is(bundle_folder):
         "fusion",
         "intervals",
         "applicability",
+        "maximum",
         "no_skill",
         "seed",
         "settings",

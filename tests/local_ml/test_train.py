@@ -129,3 +129,34 @@ def test_the_verdict_goes_with_the_model(table, trained, tmp_path):
     said = noise.validation.to_json()["no_skill"]
     assert said.startswith("no skill is shown: R² under grouped folds (knndm ones were not")
     assert Predictor.load(tmp_path / "model").no_skill == said
+
+
+def test_a_covariate_bounds_what_is_scored_and_what_is_mapped(table, tmp_path):
+    """Fault: scores of values that nobody delivers, or a bound lost where it is no feature."""
+    # A bound that holds 0.3 at every second site and is of no use as a feature.
+    holds = np.where(np.arange(70) % 2, 0.25, np.nan)
+    bounding = Feature("porosity", "1", group="soil")
+    values = np.column_stack([table.values, holds])
+    wide = SampleTable.in_memory((*table.features, bounding), values, table.target)
+    target = SETTINGS.target.model_copy(update={"maximum_covariate": "porosity"})
+    settings = SETTINGS.model_copy(update={"target": target})
+    with pytest.raises(TrainingError, match="known at none of the training sites"):
+        train(wide, settings, tmp_path / "model")
+    result = train(wide.bounded(target), settings, tmp_path / "model")
+    assert "porosity" not in result.fitted.selection.chosen
+    for part in result.validation.designs.values():
+        above = part.predicted > 0.3 + 1e-12
+        assert not above[part.rows % 2 == 1].any()
+        assert above.any()
+        assert part.clipped.any()
+    told = json.loads((tmp_path / "model/validation.json").read_text())
+    assert 0.1 < told["designs"]["grouped"]["clipped_share"] < 0.6
+    (note,) = [note for note in told["notes"] if "porosity" in note]
+    above = int((table.target > 0.3)[1::2].sum())
+    assert f"{above} of 70 training sites hold more" in note
+    assert "at 35 it is missing" in note
+    predictor = Predictor.load(tmp_path / "model")
+    bands = dict(zip(wide.names, wide.values.T, strict=True))
+    got = predictor.predict(bands)
+    np.testing.assert_allclose(got.value, result.fitted.predict(wide.bounded(target)), rtol=1e-6)
+    assert got.without_maximum == 35

@@ -10,6 +10,8 @@ import pytest
 
 import local_ml.prediction.predictor as predictor_module
 from local_ml.errors import PredictionError
+from local_ml.features import Feature
+from local_ml.prediction.maximum_rule import MaximumRule
 from local_ml.prediction.predictor import Predictor
 
 NAMES = ("twi", "vv", "ndvi", "soil")
@@ -272,3 +274,44 @@ def test_where_there_is_no_prediction_nothing_else_is_said(predictor, make_value
     for name in ("lower", "upper", "dissimilarity_index", "local_point_density"):
         np.testing.assert_array_equal(np.isnan(getattr(got, name)), ~got.valid, err_msg=name)
     assert not got.outside_area[~got.valid].any()
+
+
+def test_a_covariate_that_the_model_dropped_still_bounds_it(model, make_values, tmp_path):
+    """Water above the pores; or a pixel lost where only the bound is missing."""
+    porosity = Feature("porosity", "%", group="soil")
+    model.write(
+        tmp_path,
+        target=model.target.model_copy(update={"maximum_covariate": "porosity"}),
+        maximum=MaximumRule(porosity, 0.01, 0.05),
+    )
+    bounded = Predictor.load(tmp_path)
+    assert [feature.name for feature in bounded.features] == [*NAMES, "porosity"]
+    values = make_values(200, 24)
+    free = model.expected(values)
+    holds = np.full(200, 20.0, np.float32)  # 20 %, hence at most 0.25
+    holds[:50] = np.nan
+    got = bounded.predict(bands_of(values) | {"porosity": holds})
+    expected = np.where(np.isnan(holds), free, np.minimum(free, 0.25))
+    np.testing.assert_allclose(got.value, expected, rtol=1e-6)
+    assert 20 < got.clipped.sum() < 150
+    assert got.without_maximum == 50
+    assert (got.upper[50:] <= np.float32(0.25)).all()
+    assert (got.lower <= got.value).all()
+    with pytest.raises(PredictionError, match="needs the band 'porosity'"):
+        bounded.predict(bands_of(values))
+
+
+def test_a_covariate_that_bounds_and_is_a_feature_is_read_once(model, make_values, tmp_path):
+    model.write(
+        tmp_path,
+        target=model.target.model_copy(update={"maximum_covariate": "ndvi"}),
+        maximum=MaximumRule(Feature("ndvi", "1"), 0.5, 0.0),
+    )
+    bounded = Predictor.load(tmp_path)
+    assert [feature.name for feature in bounded.features] == list(NAMES)
+    values = make_values(100, 25)
+    got = bounded.predict(bands_of(values))
+    np.testing.assert_allclose(
+        got.value, np.fmin(model.expected(values), 0.5 * values[:, 2]), rtol=1e-6
+    )
+    assert got.without_maximum == np.isnan(values[:, 2]).sum() > 0

@@ -54,7 +54,7 @@ def residuals(score, weight=None, rows=None):
     rows = np.arange(n) if rows is None else np.asarray(rows)
     weight = np.ones(n) if weight is None else np.asarray(weight, dtype=float)
     score = np.asarray(score, dtype=float)
-    return Residuals(rows, rows, rows, score, np.zeros(n), np.ones(n), weight)
+    return Residuals(rows, rows, rows, score, np.zeros(n), np.ones(n), weight, np.full(n, np.nan))
 
 
 # ---- the rule
@@ -228,7 +228,9 @@ def test_coverage_holds_as_a_guarantee_over_many_draws():
     for _ in range(draws):
         spread = random.uniform(0.5, 2, n + 1)
         error = random.standard_t(3, n + 1) * spread
-        part = Residuals(*[np.arange(n)] * 3, error[:n], np.zeros(n), spread[:n], np.ones(n))
+        part = Residuals(
+            *[np.arange(n)] * 3, error[:n], np.zeros(n), spread[:n], np.ones(n), np.full(n, np.nan)
+        )
         calibration = calibrate_with_floor(part, 0.0)
         score = abs(error[n]) / max(spread[n], calibration.floor)
         for level in LEVELS:
