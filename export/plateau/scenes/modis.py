@@ -1,6 +1,6 @@
 """MODIS of the example plateau: land surface temperature by day and night, and snow.
 
-Terra and Aqua, 1 km and 500 m, on the sinusoidal lattice of the archive. A look every 12 days
+Terra and Aqua, 1 km and 500 m, on the sinusoidal lattice of the archive. A look every 16 days
 over three years and, for snow, on the days on which Sentinel-1 came over.
 """
 
@@ -28,7 +28,7 @@ from local_ml.randomness import stream
 TERRA, AQUA, SNOW = "MODIS/061/MOD11A1", "MODIS/061/MYD11A1", "MODIS/061/MOD10A1"
 MARGIN_M = 4000.0
 FIRST_DAYS = (date(2012, 1, 4), date(2016, 1, 8), date(2020, 1, 2))
-STEP_DAYS, LOOKS_A_YEAR = 12, 31
+STEP_DAYS, LOOKS_A_YEAR = 16, 23
 WARMEST_DAY = 205.0
 # Above or below the mean of the day, K: the four passes average out.
 OFFSET_K = {
@@ -40,7 +40,7 @@ OFFSET_K = {
 WEATHER_K, NOISE_K = 1.5, 0.8
 CLOUD_SHARE, HIDDEN_CLOUD_SHARE = 0.30, 0.08
 GOOD, CLOUDY, DOUBTFUL = 0b00000000, 0b00000010, 0b11000001
-CLOUD_CLASS, SNOW_MASKED = 250, 255
+SNOW_MASKED = 255
 KELVIN_PER_NUMBER, FREEZING_POINT_K = 0.02, 273.15
 TIMES = ("Day", "Night")
 
@@ -110,18 +110,10 @@ def write_snow(plateau: Plateau, folder: SceneFolder) -> None:
         cloudy, _ = sky.clouds(generator)
         whole = np.rint(cover)
         bands = {"NDSI_Snow_Cover": np.where(cloudy, SNOW_MASKED, whole).astype(np.uint8)}
-        classes = {
-            "NDSI_Snow_Cover_Basic_QA": np.where(cloudy, 4, 0).astype(np.uint8),
-            "NDSI_Snow_Cover_Class": np.where(cloudy, CLOUD_CLASS, 0).astype(np.uint8),
-        }
         name = f"MOD10A1_{day:%Y%m%d}"
-        files = [
-            folder.raster(f"modis/{name}.tif", bands, view.lattice, nodata=SNOW_MASKED),
-            folder.raster(f"modis/{name}_QA.tif", classes, view.lattice),
-        ]
+        files = [folder.raster(f"modis/{name}.tif", bands, view.lattice, nodata=SNOW_MASKED)]
         images.append(_daily(day, files))
-    modes = dict.fromkeys(("NDSI_Snow_Cover_Basic_QA", "NDSI_Snow_Cover_Class"), "MODE")
-    folder.collection(SNOW, images, pyramiding=modes)
+    folder.collection(SNOW, images)
 
 
 def snow_share(day: date, height_above_mean_m: np.ndarray, weather: float) -> np.ndarray:
