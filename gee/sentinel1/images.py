@@ -1,6 +1,6 @@
 """Radar: from scenes to one image a covariate."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import ee
 
@@ -31,12 +31,15 @@ def images(
     made: dict[str, ee.Image] = {}
     for side in PASSES:
         ending = f"_{side}"
-        quantities = [name.removesuffix(ending) for name in names if name.endswith(ending)]
+        quantities = {name.removesuffix(ending) for name in names if name.endswith(ending)}
+        if "moisture_index_difference" in names:
+            quantities.add("vv_difference")
         if quantities:
-            found = composites(quantities, side, scope, settings, terrain)
+            found = composites(sorted(quantities), side, scope, settings, terrain)
             made |= {f"{quantity}{ending}": image for quantity, image in found.items()}
     if "moisture_index_difference" in names:
-        made["moisture_index_difference"] = _seasonal_index(scope, settings, terrain)
+        differences = [made[f"vv_difference_{side}"] for side in PASSES]
+        made["moisture_index_difference"] = moisture_index_difference(differences, settings)
     if "moisture_index_change" in names:
         made["moisture_index_change"] = moisture_index_change(PASSES, scope, settings, terrain)
     if "vwc_water_cloud" in names:
@@ -44,13 +47,14 @@ def images(
     return {name: made[name] for name in names}
 
 
-def _seasonal_index(
-    scope: Scope, settings: Sentinel1Settings, terrain: TerrainSettings
+def moisture_index_difference(
+    differences: Sequence[ee.Image], settings: Sentinel1Settings
 ) -> ee.Image:
-    differences = [
-        composites(["vv_difference"], side, scope, settings, terrain)["vv_difference"]
-        for side in PASSES
-    ]
-    mean: ee.Image = ee.ImageCollection.fromImages(differences).mean()
+    """Return the mean difference of VV (dB) over the passes that have one, scaled to 0 ... 1.
+
+    Thawed minus frozen, so roughness and vegetation, which are the same in both, mostly cancel.
+    Relative: 0 and 1 stand for differences that the study chose, and it may lie beyond both.
+    """
+    mean: ee.Image = ee.ImageCollection.fromImages(list(differences)).mean()
     span = settings.index_wet_db - settings.index_dry_db
     return mean.subtract(settings.index_dry_db).divide(span)
