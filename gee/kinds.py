@@ -127,10 +127,25 @@ def service_error(error: BaseException, what: str) -> ServiceError | None:
     """
     if isinstance(error, ServiceError):
         return error
+    answer = error if isinstance(error, HttpError) else error.__context__
+    if isinstance(error, EEException | HttpError) and isinstance(answer, HttpError):
+        return error_of_answer(int(answer.resp.status), answer.reason, what)
     found = _kind_and_text(error)
     if found is None:
         return None
-    kind, text = found
+    return _error(*found, what)
+
+
+def error_of_answer(status: int | None, text: str, what: str) -> ServiceError:
+    """Return the error of our own tree for a status of HTTP, if any, and the service's words."""
+    if status is None:
+        return _error(_kind_of_answer(400, text), _one_line(text), what)
+    # Who refuses a token may repeat it.
+    said = str(status) if status == 401 else f"{status} {text}"
+    return _error(_kind_of_answer(status, text), _one_line(said), what)
+
+
+def _error(kind: _Kind, text: str, what: str) -> ServiceError:
     said = f" ({text})" if text else ""
     return kind.error(f"{what}: {kind.meaning}{said}; {kind.advice}")
 
@@ -138,12 +153,6 @@ def service_error(error: BaseException, what: str) -> ServiceError | None:
 def _kind_and_text(error: BaseException) -> tuple[_Kind, str] | None:
     if isinstance(error, GoogleAuthError):
         return _kind_of_sign_in(error)
-    answer = error if isinstance(error, HttpError) else error.__context__
-    if isinstance(error, EEException | HttpError) and isinstance(answer, HttpError):
-        status, text = int(answer.resp.status), answer.reason
-        # Who refuses a token may repeat it.
-        said = str(status) if status == 401 else f"{status} {text}"
-        return _kind_of_answer(status, text), _one_line(said)
     if isinstance(error, EEException):  # the client refuses before it sends anything
         return _REFUSED, _one_line(error)
     if isinstance(error, requests.exceptions.SSLError):

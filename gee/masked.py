@@ -17,9 +17,9 @@ SENTINEL = -(2.0**100)
 """Exact in float32, in float64 and in JSON."""
 
 
-def without_mask(image: ee.Image, names: Sequence[str]) -> ee.Image:
-    """Return the named bands as float32, `SENTINEL` where masked and beyond the image."""
-    filled: ee.Image = image.select(list(names)).toFloat().unmask(SENTINEL, False).toFloat()
+def without_mask(image: ee.Image, names: Sequence[str], value: float = SENTINEL) -> ee.Image:
+    """Return the named bands as float32, `value` where masked and beyond the image."""
+    filled: ee.Image = image.select(list(names)).toFloat().unmask(value, False).toFloat()
     return filled
 
 

@@ -137,7 +137,7 @@ class OperationQueue:
             return {}
 
     def page(self, project: str, query: dict[str, str]) -> dict[str, Any]:
-        """Operations of a project, newest first; a look at the list moves nothing."""
+        """Operations of a project, newest first, and each one state further at the next look."""
         with self.lock:
             prefix = f"projects/{project}/operations/"
             found = [op for name, op in self.operations.items() if name.startswith(prefix)][::-1]
@@ -146,4 +146,6 @@ class OperationQueue:
             answer: dict[str, Any] = {"operations": [op.to_json() for op in found[start:stop]]}
             if stop < len(found):
                 answer["nextPageToken"] = str(stop)
+            for operation in reversed(found[start:stop]):
+                self._advance(operation)
             return answer

@@ -1,0 +1,294 @@
+"""Batch exports: an image is computed once on the service, and kept as an asset or as a file.
+
+In: an image, a window of the study's grid, a place to keep it. Out: tasks and their states. An
+asset's pixels are then read by `gee.pixels.read_window`; they equal those of the image itself.
+
+A task is known by a key of all that makes its pixels. So submitting again, after an interruption
+or from another process, finds the task that there is; and any number of tasks is watched by one
+listing.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Literal
+
+import ee
+from odc.geo.geobox import GeoBox
+
+from gee.errors import AssetError, ServiceError
+from gee.kinds import error_of_answer
+from gee.masked import without_mask
+from gee.pixels import request_grid
+from gee.session import ask
+from gee.stack import graph
+
+NODATA = -9999.0
+"""Stands for masked pixels in files; the service itself fills them with minus infinity."""
+BLOCK_PX = 256
+"""Files have a multiple of this as sides, or the service refuses."""
+LARGEST_FILE_PX = 16_384
+LONGEST_POLL_S = 60.0
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+_STATES: dict[str, State] = {
+    "PENDING": "waiting",
+    "RUNNING": "running",
+    "CANCELLING": "running",
+    "SUCCEEDED": "done",
+    "FAILED": "failed",
+    "CANCELLED": "cancelled",
+}
+_KEY_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class ToAsset:
+    """An asset, such as ``projects/my-project/assets/alm90/radar``; an existing one is kept."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ToBucket:
+    """A file of Cloud Storage: ``<prefix>.tif``."""
+
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class ToDrive:
+    """A file in a folder of Drive: ``<prefix>.tif``."""
+
+    folder: str
+    prefix: str
+
+
+Destination = ToAsset | ToBucket | ToDrive
+
+
+@dataclass(frozen=True)
+class Export:
+    """An image that is to be computed and kept.
+
+    Parameters
+    ----------
+    label : what people see in the list of tasks: letters, digits, '_' and '-', at most 50
+    image : has a band of each name
+    names : the bands, float32 each
+    geobox : a window of the study's grid
+    destination : where it is kept
+    """
+
+    label: str
+    image: ee.Image
+    names: tuple[str, ...]
+    geobox: GeoBox
+    destination: Destination
+
+    @cached_property
+    def key(self) -> str:
+        """Of the graph, the bands, the grid and the destination; 40 hexadecimal digits."""
+        parts = [
+            graph(self.image).decode(),
+            self.names,
+            request_grid(self.geobox),
+            type(self.destination).__name__,
+            vars(self.destination),
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_KEY_LENGTH]
+
+    @property
+    def description(self) -> str:
+        return f"{self.label}-{self.key}"
+
+    def request(self) -> dict[str, Any]:
+        """What is sent, but for the request's id."""
+        rows, cols = (int(side) for side in self.geobox.shape.yx)
+        image = self.image.select(list(self.names)).toFloat()
+        common = {
+            "description": self.description,
+            "grid": request_grid(self.geobox),
+            "maxPixels": {"value": str(rows * cols)},
+        }
+        if isinstance(self.destination, ToAsset):
+            kept = {"name": self.destination.name, "overwrite": False}
+            # An asset keeps masks; the mean over valid pixels makes its coarser levels.
+            options = {"earthEngineDestination": kept, "pyramidingPolicy": "MEAN"}
+            return {**common, "expression": image, "assetExportOptions": options}
+        if isinstance(self.destination, ToBucket):
+            place = {"bucket": self.destination.bucket, "filenamePrefix": self.destination.prefix}
+            where = {"cloudStorageDestination": place}
+        else:
+            place = {"folder": self.destination.folder, "filenamePrefix": self.destination.prefix}
+            where = {"driveDestination": place}
+        files = {
+            "noData": {"floatValue": NODATA},
+            "tileDimensions": {"width": _file_side(cols), "height": _file_side(rows)},
+        }
+        return {
+            **common,
+            "expression": without_mask(image, self.names, NODATA),
+            "fileExportOptions": {"fileFormat": "GEO_TIFF", "geoTiffOptions": files, **where},
+        }
+
+
+@dataclass(frozen=True)
+class Task:
+    """What became of an export.
+
+    Parameters
+    ----------
+    key : of the export
+    operation : its name on the service
+    state : waiting, running, done, failed or cancelled
+    attempts : how often it was submitted
+    error : why it failed, of the kind that says what to do
+    uris : what was written, once it is done
+    eecu_seconds : what it cost so far, where the service says so
+    """
+
+    key: str
+    operation: str
+    state: State
+    attempts: int
+    error: ServiceError | None = None
+    uris: tuple[str, ...] = ()
+    eecu_seconds: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+
+def submit(exports: Sequence[Export], again: Collection[str] = ()) -> dict[str, Task]:
+    """Start the exports that are not waiting, running or done.
+
+    Parameters
+    ----------
+    exports : any number; they are looked up by one listing
+    again : keys of exports to start anew though they are done, such as of an asset that is gone
+
+    Returns
+    -------
+    dict of Task by key
+        as they are now. One that failed or was cancelled is started anew.
+
+    Raises
+    ------
+    ServiceError
+        one is refused, or the queue of 3,000 tasks stays full. Those before it are started, and
+        found by the next call.
+    """
+    known = tasks([export.key for export in exports])
+    started = {}
+    for export in exports:
+        task = known.get(export.key)
+        if task is not None and not (
+            task.state in ("failed", "cancelled") or (task.state == "done" and export.key in again)
+        ):
+            started[export.key] = task
+            continue
+        attempts = (task.attempts if task else 0) + 1
+        # The same id never starts twice: not if the answer to the first request was lost, and not
+        # if another process is as far at the same time.
+        request, request_id = export.request(), f"{export.key}-{attempts}"
+        send = partial(ee.data.exportImage, request_id, request)
+        operation = ask(send, f"export of {export.label}")
+        started[export.key] = _task(export.key, operation, attempts)
+    return started
+
+
+def tasks(keys: Iterable[str]) -> dict[str, Task]:
+    """Return the tasks of exports by key, the newest attempt of each; one listing finds all.
+
+    Keys that the service doesn't know are left out.
+    """
+    wanted = set(keys)
+    listed: list[dict[str, Any]] = ask(ee.data.listOperations, "list of tasks") if wanted else []
+    attempts: dict[str, list[dict[str, Any]]] = {}
+    for operation in listed:
+        key = operation.get("metadata", {}).get("description", "")[-_KEY_LENGTH:]
+        if key in wanted:
+            attempts.setdefault(key, []).append(operation)
+    return {
+        key: _task(key, max(found, key=_created), len(found)) for key, found in attempts.items()
+    }
+
+
+def wait(
+    keys: Sequence[str],
+    poll_s: float = 10.0,
+    progress: Callable[[Mapping[str, Task]], None] | None = None,
+) -> dict[str, Task]:
+    """Return the tasks of exports once all are over.
+
+    Parameters
+    ----------
+    keys : of exports that were submitted
+    poll_s : seconds to the first look; later ones are farther apart, up to a minute
+    progress : called with the tasks after each look
+
+    Raises
+    ------
+    AssetError
+        the service knows nothing of one of them.
+    ServiceError
+        the listing fails; tasks that failed are no error here, but say why themselves.
+    """
+    while True:
+        found = tasks(keys)
+        lost = [key for key in keys if key not in found]
+        if lost:
+            raise AssetError(
+                f"{len(lost)} of {len(keys)} exports are not in the project's list of tasks; "
+                "submit them again"
+            )
+        if progress is not None:
+            progress(found)
+        if all(task.is_over for task in found.values()):
+            return found
+        time.sleep(poll_s)
+        poll_s = min(LONGEST_POLL_S, poll_s * 1.5)
+
+
+def cancel(running: Iterable[Task]) -> None:
+    """Cancel tasks that are not over."""
+    for task in running:
+        if not task.is_over:
+            ask(partial(ee.data.cancelOperation, task.operation), f"task {task.operation}")
+
+
+def _task(key: str, operation: Mapping[str, Any], attempts: int) -> Task:
+    metadata = operation.get("metadata", {})
+    state = _STATES.get(metadata.get("state", ""), "waiting")
+    error = None
+    if state == "failed":
+        failure = operation.get("error", {})
+        # Their codes are those of gRPC, not those of HTTP.
+        message = str(failure.get("message", ""))
+        error = error_of_answer(None, message, f"task {metadata.get('description')}")
+    eecu = metadata.get("batchEecuUsageSeconds")
+    return Task(
+        key,
+        str(operation["name"]),
+        state,
+        attempts,
+        error,
+        tuple(metadata.get("destinationUris", ())),
+        None if eecu is None else float(eecu),
+    )
+
+
+def _created(operation: Mapping[str, Any]) -> str:
+    return str(operation.get("metadata", {}).get("createTime", ""))
+
+
+def _file_side(pixels: int) -> int:
+    return min(LARGEST_FILE_PX, math.ceil(pixels / BLOCK_PX) * BLOCK_PX)
