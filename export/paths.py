@@ -7,6 +7,13 @@ from pathlib import Path, PurePath
 
 from export.errors import StudyError
 
+VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gml", ".kml")
+
+
+def is_vector(name: str) -> bool:
+    """Say whether a file of this name holds shapes and not pixels."""
+    return PurePath(name).suffix.lower() in VECTOR_SUFFIXES
+
 
 def inside_study(study_folder: Path, name: str | Path, outside_files: bool) -> Path:
     """Return the absolute path of a file that the study names.

@@ -10,7 +10,7 @@ and a test holds them against what the driver accepts.
 import difflib
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,6 +248,52 @@ def write_geotiff(
                     dataset.update_tags(band, categorical="yes")
         content = bytes(memory.getbuffer())
     write_bytes(path, content)
+
+
+def write_windows(
+    path: Path,
+    geobox: GeoBox,
+    dtype: str,
+    band_name: str,
+    parts: Iterable[tuple[tuple[int, int, int, int], np.ndarray]],
+) -> None:
+    """Write one band window by window, for a raster too large to be held at once.
+
+    Parameters
+    ----------
+    parts : ((row_start, col_start, height, width), (height, width) array) each
+
+    Raises
+    ------
+    WriteError
+        where the disk refuses; no file of that name is then left half written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    height, width = geobox.shape.yx
+    options = dict(
+        SCRATCH_OPTIONS,
+        predictor=FLOAT_PREDICTOR if np.dtype(dtype).kind == "f" else INTEGER_PREDICTOR,
+        count=1,
+        height=height,
+        width=width,
+        dtype=dtype,
+        crs=str(geobox.crs),
+        transform=geobox.transform,
+    )
+    try:
+        with (
+            rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB),
+            rasterio.open(part, "w", **options) as dataset,
+        ):
+            dataset.descriptions = (band_name,)
+            for (row, col, rows, cols), values in parts:
+                dataset.write(values, 1, window=((row, row + rows), (col, col + cols)))
+        put_in_place(part, path)
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        raise WriteError(f"{path} cannot be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

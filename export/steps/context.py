@@ -55,7 +55,16 @@ class Context:
         return path
 
     def region(self) -> Region:
-        """Return the region of the study."""
+        """Return the region of the study; a mask of polygons or an asset is made once."""
+        settings = self.study.settings.region
+        if settings is not None and settings.mask_is_made:
+            from export.study.region import made_from, make_region_mask
+
+            key = fingerprint(software=version("alm90"), **made_from(self.study, self.journal))
+            if not self.journal.is_done("region", "", key):
+                pixels = make_region_mask(self.study, self.progress)
+                self.journal.record("region", "", key, [self.study.region_mask_file])
+                self.tell("region", f"{pixels} pixels of the grid lie inside the mask")
         return study_region(self.study)
 
     def tell(self, step: str, text: str) -> None:

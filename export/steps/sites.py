@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from export.covariates.region import Region
 from export.steps.context import Context, logger
 from local_ml.files import csv_bytes, json_bytes, write_whole
 
@@ -12,6 +13,7 @@ from local_ml.files import csv_bytes, json_bytes, write_whole
 def sites_step(context: Context) -> None:
     """Read and screen the field table of a study."""
     study, settings = context.study, context.study.settings
+    region = context.region()
     inputs = {
         "table": context.hash_of(settings.sites.file),
         "settings": settings.sites,
@@ -21,19 +23,23 @@ def sites_step(context: Context) -> None:
         "files": context.hashes_of(
             [settings.region.mask if settings.region else None, settings.grid.like]
         ),
+        "region_mask": (
+            context.journal.file_hash(study.region_mask_file)
+            if settings.region and settings.region.mask_is_made
+            else None
+        ),
     }
-    context.once("sites", inputs, lambda: _screen(context))
+    context.once("sites", inputs, lambda: _screen(context, region))
     _repeat_warnings(context, study.sites_folder / "report.json")
 
 
-def _screen(context: Context) -> tuple[list[Path], str]:
+def _screen(context: Context, region: Region) -> tuple[list[Path], str]:
     from export.covariates.sampling import locate
-    from export.study.grid import region_text, study_region
+    from export.study.grid import region_text
     from local_ml.sites import read_field_table, screen
 
     study, settings = context.study, context.study.settings
     table = read_field_table(study.input(settings.sites.file), settings.sites, settings.target)
-    region = study_region(study)
     located = locate(region, table.rows["longitude"], table.rows["latitude"], settings.grid.tile_px)
     screened = screen(table, settings.sites, settings.target, located, region_text(region.geobox))
     folder = study.sites_folder

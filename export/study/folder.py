@@ -77,6 +77,11 @@ class Study:
         return self.folder / "covariates"
 
     @cached_property
+    def region_mask_file(self) -> Path:
+        """The mask on the study's grid, where it is made of polygons or of an asset."""
+        return self.covariates_folder / "region_mask.tif"
+
+    @cached_property
     def map_folder(self) -> Path:
         return self.folder / "map"
 

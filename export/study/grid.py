@@ -10,7 +10,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
 from export.covariates.region import Region, open_region
-from export.errors import StudyError
+from export.errors import MissingStepError, StudyError
 from export.rasters import read_info
 from export.study import Study
 from gee.grid import ALIGNMENT_PX, PLATEAU_PIXEL_DEG, geobox_of_region
@@ -39,10 +39,24 @@ def study_geobox(study: Study) -> GeoBox:
 
 
 def study_region(study: Study) -> Region:
-    """Return the region of a study: its grid and, where it names one, its mask."""
+    """Return the region of a study: its grid and, where it names one, its mask.
+
+    Raises
+    ------
+    MissingStepError
+        where the mask is of polygons or an asset, and has not been put onto the grid yet.
+    """
     region = study.settings.region
     geobox = study_geobox(study)
-    if region is None or region.mask is None:
+    if region is None:
+        return Region(geobox)
+    if region.mask_is_made:
+        if not study.region_mask_file.exists():
+            raise MissingStepError(
+                f"{study.region_mask_file} is not there; `alm90 sites {study.folder}` makes it"
+            )
+        return open_region(geobox, study.region_mask_file)
+    if region.mask is None:
         return Region(geobox)
     return open_region(geobox, study.input(region.mask), region.mask_values, crs=region.mask_crs)
 

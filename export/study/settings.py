@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from export.covariates.settings import CovariateSettings
+from export.paths import is_vector
 from gee.grid import PLATEAU_PIXEL_DEG
 from gee.settings import CompositeSettings, EarthEngineSettings
 from local_ml.settings import LearningSettings, Settings
@@ -22,7 +23,15 @@ class RegionSettings(Settings):
     crs: str = Field("EPSG:4326", description="coordinate system of the four edges")
     mask: str | None = Field(
         None,
-        description="raster of the permafrost (or any other) region; only its pixels are mapped",
+        description="raster of the permafrost (or any other) region, or a file of polygons (GeoPackage, shapefile, GeoJSON), by the centre of each pixel; only its pixels are mapped",
+    )
+    mask_layer: str | None = Field(
+        None, description="layer of a file of polygons, where it has several"
+    )
+    mask_asset: str | None = Field(
+        None,
+        min_length=1,
+        description="in place of mask: an image or a table of polygons on Earth Engine; it is fetched once",
     )
     mask_crs: str | None = Field(
         None, description="coordinate system of the mask, where the file has none"
@@ -30,6 +39,22 @@ class RegionSettings(Settings):
     mask_values: tuple[int, ...] | None = Field(
         None, description="values of the mask that count as inside; without them all but 0"
     )
+
+    @property
+    def mask_is_made(self) -> bool:
+        """Whether the mask must be put onto the grid before it can be read: polygons, an asset."""
+        return self.mask_asset is not None or (self.mask is not None and is_vector(self.mask))
+
+    @model_validator(mode="after")
+    def _one_mask(self) -> Self:
+        if self.mask is not None and self.mask_asset is not None:
+            raise ValueError("give either mask or mask_asset")
+        polygons = self.mask is not None and is_vector(self.mask)
+        if self.mask_layer is not None and not polygons:
+            raise ValueError("mask_layer goes with a mask of polygons")
+        if self.mask_values is not None and polygons:
+            raise ValueError("mask_values go with a raster: polygons have none")
+        return self
 
     @model_validator(mode="after")
     def _edges_are_ordered(self) -> Self:
@@ -153,6 +178,8 @@ class StudySettings(LearningSettings):
     def _whole(self) -> Self:
         if self.region is None and self.grid.like is None:
             raise ValueError("[region] is missing: give west, south, east and north, or grid.like")
+        if self.region and self.region.mask_asset and self.earthengine is None:
+            raise ValueError("region.mask_asset lies on Earth Engine: add [earthengine]")
         names = [covariate.name for covariate in self.covariates]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

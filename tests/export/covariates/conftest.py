@@ -172,8 +172,8 @@ def sampled_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = study.alm90(command)
         assert done.exit_code == 0, done.output
     disconnect()
-    # Of a model, the export reads the names of its features and nothing else.
-    manifest = {"features": [{"name": name} for name in KEPT]}
+    # Of a model, the export reads the names of its features, and of what bounds its target.
+    manifest = {"features": [{"name": name} for name in KEPT], "maximum": None}
     (folder / "model").mkdir()
     (folder / "model" / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     return folder
