@@ -12,7 +12,12 @@ from gee.scope import Scope
 from gee.sentinel1.masks import border_mask, season_mask, smoothed
 from gee.sentinel1.scenes import ORBIT, Season, with_weather
 from gee.sentinel1.settings import Sentinel1Settings
-from gee.sentinel1.slope_correction import downhill, gamma_nought, towards_sensor
+from gee.sentinel1.slope_correction import (
+    downhill,
+    gamma_nought,
+    towards_sensor,
+    towards_sensor_by_heading,
+)
 from gee.terrain.settings import TerrainSettings
 
 POLARISATIONS = ["VV", "VH"]
@@ -37,7 +42,10 @@ def corrected_scenes(
         angle_deg = smoothed(scene.select("angle"))
         power = scene.select(POLARISATIONS)
         if settings.slope_model != "none":
-            towards = towards_sensor(scene, settings.look_scale_m)
+            if settings.look_from == "heading":
+                towards = towards_sensor_by_heading(scene)
+            else:
+                towards = towards_sensor(scene, settings.look_scale_m)
             power = gamma_nought(
                 power, angle_deg, slope, towards, settings.slope_model, settings.slope_margin_deg
             )

@@ -137,6 +137,10 @@ class Sentinel1Settings(FrozenSettings):
         lt=30,
         description="degrees by which a slope must keep away from layover and from shadow",
     )
+    look_from: Literal["angle", "heading"] = Field(
+        "angle",
+        description="where a scene's direction of look comes from: its incidence 'angle', which costs an aggregation a scene, or 'heading', its property platformHeading (the radar looks to the right)",
+    )
     look_scale_m: float = Field(
         2000.0,
         gt=0,

@@ -54,6 +54,13 @@ def towards_sensor(scene: ee.Image, scale_m: float) -> ee.Image:
     return towards.divide(length).updateMask(length.gt(0))
 
 
+def towards_sensor_by_heading(scene: ee.Image) -> ee.Image:
+    """Return the same vector from the heading of the platform, whose radar looks to the right."""
+    azimuth = ee.Number(scene.get("platformHeading")).subtract(90).multiply(math.pi / 180)
+    towards: ee.Image = ee.Image.constant([azimuth.sin(), azimuth.cos()])
+    return towards.rename(["east", "north"])
+
+
 def gamma_nought(
     sigma: ee.Image,
     angle_deg: ee.Image,

@@ -148,6 +148,16 @@ def test_the_sensor_lies_where_angles_decrease(
     assert found["north"] == pytest.approx(np.cos(towards), abs=1e-3)
 
 
+def test_the_heading_gives_the_same_direction(world: Any, asked: Any, lab: Any) -> None:
+    """A radar that looked to the left would have every slope turned around."""
+    angle = lab.away_from_sensor(LOOK_AZIMUTH_DEG)
+    heading = {"platformHeading": LOOK_AZIMUTH_DEG - 90.0}
+    world(lab.Scene(SEASON, vv=0.1, angle=angle, properties=heading), elevation=cone(lab, 20.0))
+    by_angle = asked("vv_thaw_ascending", settings=corrected(lab))
+    by_heading = asked("vv_thaw_ascending", settings=corrected(lab, look_from="heading"))
+    np.testing.assert_allclose(by_heading, by_angle, atol=2e-3, rtol=0)
+
+
 def test_a_scene_without_direction_is_masked(world: Any, asked: Any, lab: Any) -> None:
     """A null would fail the request; a direction of 0 would correct against the north."""
     world(
