@@ -29,12 +29,14 @@ from export.journal import Journal
 from export.parallel import in_order
 from export.progress import Progress
 from export.rasters import read_bands, read_info, write_geotiff
-from gee.errors import RefusedError, TooLargeError
+from gee.errors import RefusedError, ServiceError, TooLargeError
 from gee.grid import Tile, grid_to_json
 
 REGION_BAND = "region"
 STEP = "covariate_tiles"
 FORMAT_VERSION = 1
+REFUSED_AT_FIRST = 20
+"""Tiles that Earth Engine refuses before it gave one: the others would be refused, too."""
 _MADE_FROM, _OUT_OF_RANGE = "made_from", "pixels_out_of_range"
 
 
@@ -90,7 +92,7 @@ class TilesReport:
 
 class _Outcome(NamedTuple):
     plan: TilePlan
-    reason: str | None
+    error: ExportError | ServiceError | None
     out_of_range: Mapping[str, int]
 
 
@@ -180,8 +182,9 @@ def write_covariate_tiles(
         where the disk takes no more.
     ServiceError
         where Earth Engine would refuse every tile alike: credentials, a missing asset, a quota
-        that is used up. What is finished is kept.
+        that is used up; or refused the first ones, and none was made. What is finished is kept.
     """
+    refused = 0
 
     def make(plan: TilePlan) -> _Outcome:
         if plan.done:
@@ -191,7 +194,7 @@ def write_covariate_tiles(
         except WriteError:
             raise
         except (ExportError, RefusedError, TooLargeError) as error:
-            return _Outcome(plan, str(error), {})
+            return _Outcome(plan, error, {})
 
     files: dict[str, Path] = {}
     failed: dict[str, str] = {}
@@ -199,12 +202,15 @@ def write_covariate_tiles(
     skipped: list[str] = []
     out_of_range: Counter[str] = Counter()
     with progress.task("covariate tiles", len(plans)) as task:
-        for plan, reason, outside in in_order(make, plans, max(workers, stack.requests_at_once)):
+        for plan, error, outside in in_order(make, plans, max(workers, stack.requests_at_once)):
             name = plan.tile.name
-            if reason is not None:
-                failed[name] = reason
+            if error is not None:
+                failed[name] = str(error)
                 plan.file.unlink(missing_ok=True)  # one of other inputs must not stand in for it
-                journal.record_failure(STEP, name, reason)
+                journal.record_failure(STEP, name, str(error))
+                refused += isinstance(error, ServiceError)
+                if refused >= REFUSED_AT_FIRST and not files:
+                    raise error
             else:
                 files[name] = plan.file
                 (skipped if plan.done else written).append(name)

@@ -26,6 +26,11 @@ from local_ml.sites import flag_elevation
 # Pixels at which each source is looked at before it is used.
 _LOOKED_AT = 1000
 
+_WITHOUT_MASK = (
+    "no mask of the region is named (region.mask or region.mask_asset): the whole rectangle is "
+    "sampled and mapped, with permafrost or without"
+)
+
 
 def sample_step(context: Context) -> None:
     """Sample the candidate covariates of a study."""
@@ -87,6 +92,8 @@ def _sample(
     report = covariate_report(
         stack.covariates, looks, np.concatenate([values, domain_values]), missing, domain_missing
     )
+    if region.mask is None:
+        report["warnings"].append(_WITHOUT_MASK)
     report["warnings"] += _elevation_warnings(context, sites, features, values)
     path = study.covariates_folder / "report.json"
     write_whole(path, json_bytes(report))

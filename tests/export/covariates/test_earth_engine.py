@@ -83,6 +83,12 @@ class TestSamples:
         assert merit["covariates"] == ["twi"]
         assert not any("SRTM" in warning for warning in report["warnings"])
 
+    def test_without_a_mask_the_whole_region_is_meant_and_that_is_said(
+        self, sampled_study: Any
+    ) -> None:
+        warnings = read_json(sampled_study / "covariates" / "report.json")["warnings"]
+        assert any("region.mask_asset" in warning for warning in warnings)
+
     def test_the_report_counts_what_is_missing_and_why(self, sampled_study: Any) -> None:
         report = read_json(sampled_study / "covariates" / "report.json")
         samples = pd.read_csv(sampled_study / "samples.csv")
@@ -233,6 +239,22 @@ class TestBadDays:
         assert again.exit_code == 0, again.output
         assert "(1 written, 3 kept)" in again.stdout
         assert study.tile_bytes() == undisturbed
+
+    def test_an_export_that_is_refused_from_the_start_ends(
+        self,
+        earth_engine_study: Any,
+        fault: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Fault: every tile of a plateau is asked for, and every one refused."""
+        study = earth_engine_study
+        monkeypatch.setattr("export.covariates.tiles.REFUSED_AT_FIRST", 2)
+        study.write(earthengine={"workers": 1}, map={"workers": 1})
+        assert study.alm90("sample").exit_code == 0
+        fault("memory", times=None)
+        done = study.alm90("export")
+        assert done.exit_code == 4, done.output
+        assert len(study.pixel_requests()) < 4 * 4
 
     def test_a_tile_too_heavy_at_once_is_divided(
         self, earth_engine_study: Any, fault: Callable[..., None]
