@@ -106,10 +106,16 @@ _TOO_LARGE_TEXTS = (
     "too large",
     "too many pixels",
 )
-_MISSING_TEXTS = ("not found", "did not match any bands", "does not exist", "on asset", "no band")
+_MISSING_TEXTS = (
+    "not found",
+    "did not match any bands",
+    "does not exist",
+    "earthengine.assets",
+    "no band",
+)
 _TOKEN = re.compile(r"\b(?:ya29\.|1//|Bearer )\S+|-----BEGIN.*")
 """How access tokens, refresh tokens and private keys begin."""
-_QUOTA_TEXTS = ("quota", "too many requests", "rate limit", "restricted mode")
+_QUOTA_TEXTS = ("quota exceeded", "too many", "rate limit", "ratelimit", "restricted mode")
 
 
 def service_error(error: BaseException, what: str) -> ServiceError | None:
@@ -180,6 +186,8 @@ def _kind_of_answer(status: int, text: str) -> _Kind:
         return _QUOTA
     if status >= 500 or status == 408:
         return _OVERLOAD
+    if said.startswith("project "):
+        return _FORBIDDEN
     if _says(said, _MISSING_TEXTS):
         return _MISSING
     if status == 403:

@@ -31,10 +31,12 @@ from gee.errors import (
     TooLargeError,
 )
 from gee.grid import geobox_of_region
-from gee.kinds import LONGEST_TEXT, service_error
+from gee.kinds import LONGEST_TEXT, error_of_answer, service_error
 from gee.local import LocalEarthEngine
 from gee.pixels import request_grid
 from gee.settings import EarthEngineSettings
+
+_NO, _A = CredentialsError, AssetError
 
 GRID = geobox_of_region(93.0, 35.0, 93.08, 35.06, "EPSG:4326", 0.01)
 
@@ -157,6 +159,46 @@ def test_what_the_connection_raises_has_a_kind(error: Exception, kind: type[Serv
     found = service_error(error, "here")
     assert type(found) is kind
     assert str(found).startswith("here: ")
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        (400, "User memory limit exceeded.", TooLargeError),
+        (400, "Output of image computation is too large (20 bands for 9e6 pixels).", TooLargeError),
+        (400, "Reprojection output too large (9216x9216 pixels).", TooLargeError),
+        (400, "Computed value is too large.", TooLargeError),
+        (400, "Request payload size exceeds the limit: 10485760 bytes.", TooLargeError),
+        (429, "Too many concurrent aggregations.", TooLargeError),
+        (None, "Execution failed; out of memory.", TooLargeError),
+        (429, "Quota exceeded for quota metric 'Compute' and limit 'EECU per month'.", BusyError),
+        (403, "Quota exceeded for quota metric 'Requests' of service 'earthengine'.", BusyError),
+        (403, "Rate Limit Exceeded", BusyError),
+        (429, "Too Many Requests", BusyError),
+        (504, "Deadline exceeded: the computation timed out.", BusyError),
+        (408, "Request Timeout", BusyError),
+        (401, "Request had invalid authentication credentials.", CredentialsError),
+        (403, "Earth Engine API has not been used in project 1 before or it is disabled.", _NO),
+        (403, "The API requires a quota project, which is not set by default.", _NO),
+        (403, "Project 'plateau' is not registered to use Earth Engine.", _NO),
+        (404, "Project 'plateau' not found or deleted.", _NO),
+        (403, "The caller does not have permission", _NO),
+        (403, "Permission 'earthengine.assets.get' denied on resource (or it may not exist).", _A),
+        (400, "Image.load: Image asset 'X' not found (does not exist or no access).", _A),
+        (400, "Image.select: Band pattern 'ndvi' did not match any bands.", _A),
+        (404, "", _A),
+        (400, "Image.median: Parameter 'input' is required.", RefusedError),
+        (400, "Dictionary does not contain key: 'x'.", RefusedError),
+        (409, "Cannot overwrite asset 'X'.", RefusedError),
+        (501, "The local Earth Engine does not implement Image.x.", RefusedError),
+        (500, "The local Earth Engine failed: KeyError: 1", RefusedError),
+    ],
+)
+def test_words_of_the_service_are_understood(
+    status: int | None, text: str, kind: type[ServiceError]
+) -> None:
+    """As Google documents them, or as its client looks for them."""
+    assert type(error_of_answer(status, text, "here")) is kind
 
 
 def test_a_fault_of_the_program_is_none_of_the_service() -> None:
