@@ -19,8 +19,32 @@ TITLES = {
 PASSES = ("ascending", "descending")
 NOTES = {
     "auxiliary": "They describe a pixel, and are never learned from.",
-    "soil": "Layers of one's own, such as CSDLv2, and OpenLandMap are the other sources: "
-    "`[earthengine.soil]`.",
+    "soil": """\
+From SoilGrids 2.0 unless the study says otherwise. `source = "openlandmap"` takes OpenLandMap,
+which has no coarse fragments. `source = "asset"` takes layers of one's own, such as CSDLv2 (not on
+Earth Engine, and not to be redistributed) after it was uploaded; scale and offset bring what is
+stored to the units below:
+
+```toml
+[earthengine.soil]
+source = "asset"
+depth_cm = [0, 200]
+
+[earthengine.soil.asset]
+image = "projects/my-project/assets/csdl/{property}_{depth}"
+depths = ["0-5cm", "5-15cm", "15-30cm", "30-60cm", "60-100cm", "100-200cm"]
+boundaries_cm = [0, 5, 15, 30, 60, 100, 200]
+licence = "as the publisher of the layers states it"
+
+[earthengine.soil.asset.properties]
+clay = { name = "clay" }
+organic_carbon = { name = "OC" }
+bulk_density = { name = "BD" }
+porosity = { name = "porosity", scale = 0.01 }
+```
+
+`active_layer_asset` names an image of the thickness of the active layer, down to which properties
+are averaged instead.""",
 }
 
 

@@ -57,7 +57,7 @@ def averaged(image: ee.Image, geobox: GeoBox, scale_m: float) -> ee.Image:
     return _whole(pinned.reduceResolution(ee.Reducer.mean(), False, (parts + 2) ** 2))
 
 
-def averaged_from(image: ee.Image, projection: ee.Projection, pixels: int = 1024) -> ee.Image:
+def averaged_from(image: ee.Image, projection: ee.Projection, pixels: int = 4096) -> ee.Image:
     """Return the mean over an image's own pixels, weighted by the share that lies in each of ours.
 
     For what must be computed on the data's own lattice first, such as terrain.

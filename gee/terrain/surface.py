@@ -50,7 +50,11 @@ def gradient(heights: ee.Image) -> Gradient:
     width, height = _pixel_sides(projection)
     eastward = _difference(heights, EASTWARD).divide(_difference(position.select("x"), EASTWARD))
     southward = _difference(heights, SOUTHWARD).divide(_difference(position.select("y"), SOUTHWARD))
-    return Gradient(eastward.divide(width), southward.divide(height).multiply(-1))
+    whole = _surrounded(heights, 1)
+    return Gradient(
+        eastward.divide(width).updateMask(whole),
+        southward.divide(height).multiply(-1).updateMask(whole),
+    )
 
 
 def slope(rise: Gradient) -> ee.Image:
@@ -79,7 +83,7 @@ def curvature(heights: ee.Image) -> ee.Image:
     by_col = _difference(heights, [[0, 0, 0], [1, -2, 1], [0, 0, 0]])
     by_row = _difference(heights, [[0, 1, 0], [0, -2, 0], [0, 1, 0]])
     bend = by_col.divide(width.multiply(width)).add(by_row.divide(height.multiply(height)))
-    return bend.multiply(-1)
+    return bend.multiply(-1).updateMask(_surrounded(heights, 1))
 
 
 def roughness(heights: ee.Image) -> ee.Image:
@@ -90,14 +94,30 @@ def roughness(heights: ee.Image) -> ee.Image:
     """
     side = ROUGHNESS_WINDOW_PX
     window = ee.Kernel.fixed(side, side, [[1 / side**2] * side] * side)
-    residual = heights.toDouble().subtract(heights.toDouble().convolve(window))
+    filled = _filled(heights)
+    residual = filled.subtract(filled.convolve(window))
     mean = residual.convolve(window)
     variance = residual.multiply(residual).convolve(window).subtract(mean.multiply(mean))
-    return variance.max(0).sqrt()
+    # The mean of 5 x 5 residuals, each less a mean of 5 x 5 heights.
+    return variance.max(0).sqrt().updateMask(_surrounded(heights, 2 * (side // 2)))
 
 
 def _difference(image: ee.Image, weights: list[list[int]]) -> ee.Image:
-    return image.toDouble().convolve(ee.Kernel.fixed(3, 3, weights))
+    return _filled(image).convolve(ee.Kernel.fixed(3, 3, weights))
+
+
+def _filled(image: ee.Image) -> ee.Image:
+    """Return the image with 0 where it is missing, for what is masked by `_surrounded` after."""
+    return image.toDouble().unmask(0, False)
+
+
+def _surrounded(heights: ee.Image, reach_px: int) -> ee.Image:
+    """Return 1 where all heights within so many columns and rows are known.
+
+    Said here, since a kernel over missing pixels may count them as 0: a slope of 90 degrees.
+    """
+    known: ee.Image = heights.mask().focalMin(reach_px, "square", "pixels")
+    return known
 
 
 def _pixel_sides(projection: ee.Projection) -> tuple[ee.Image, ee.Image]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -257,6 +259,13 @@ class TestPage:
         assert written == page(CompositeSettings()), (
             "run: python -m gee.catalogue > docs/covariates.md"
         )
+
+    def test_its_example_of_a_study_s_own_soil_is_read(self) -> None:
+        """Catches an example that nobody could use as it stands."""
+        (example,) = re.findall(r"```toml\n(.*?)```", page(SETTINGS), re.DOTALL)
+        settings = CompositeSettings.model_validate(tomllib.loads(example)["earthengine"])
+        names = {name for name, entry in catalogue(settings).items() if entry.group == "soil"}
+        assert names == {"clay", "organic_carbon", "bulk_density", "porosity"}
 
     def test_every_covariate_and_dataset_is_on_it(self) -> None:
         """Catches a group that the page leaves out."""
