@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from dataclasses import replace
-
 from gee.covariate import Covariate, Preset
 from gee.optical.sensors import datasets as optical_datasets
 from gee.optical.settings import OpticalSettings
@@ -15,9 +13,6 @@ PASSES = ("ascending", "descending")
 _SCENES = "COPERNICUS/S1_GRD_FLOAT"
 _DEM = "USGS/SRTMGL1_003"
 _WEATHER = "ECMWF/ERA5_LAND/HOURLY"
-_GREENNESS = tuple(
-    f"LANDSAT/{satellite}/C02/T1_L2" for satellite in ("LT05", "LE07", "LC08", "LC09")
-)
 _EVERYWHERE: tuple[Preset, ...] = ("published", "extended")
 
 
@@ -146,7 +141,7 @@ def _change_index(settings: Sentinel1Settings) -> Covariate:
 
 def _water_cloud(settings: Sentinel1Settings) -> Covariate:
     model = settings.water_cloud
-    entry = _covariate(
+    return _covariate(
         "vwc_water_cloud",
         "Surface moisture by inversion of the water-cloud model, with constants that the study "
         "sets",
@@ -158,7 +153,6 @@ def _water_cloud(settings: Sentinel1Settings) -> Covariate:
         f"no screened scene, no {model.ndvi}, or vegetation alone gives more backscatter",
         _EVERYWHERE,
     )
-    return replace(entry, datasets=(*entry.datasets, *_GREENNESS))
 
 
 def _covariate(
