@@ -144,6 +144,7 @@ def _read_into(
 def _request(image: ee.Image, names: Sequence[str], window: GeoBox) -> NDArray[np.float32]:
     request = {
         "expression": without_mask(image, names),
+        # Bands have names in it, and each a type of its own; a GeoTIFF has neither.
         "fileFormat": "NPY",
         "grid": request_grid(window),
     }
