@@ -249,6 +249,15 @@ def train(
 
 
 @app.command()
+def plan(folder: StudyFolder) -> None:
+    """Say what an export would ask of Earth Engine and write, and what is there already."""
+    with _study(folder) as context:
+        from export.steps.plan import plan_step
+
+        plan_step(context)
+
+
+@app.command()
 def export(folder: StudyFolder) -> None:
     """Write tiles of the covariates that the model kept."""
     with _study(folder) as context:

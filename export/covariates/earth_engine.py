@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from export.covariates.checks import SourceReport
-from export.covariates.provider import CovariateInfo, Licence, Missing, Sampled, TileValues
+from export.covariates.provider import Cost, CovariateInfo, Licence, Missing, Sampled, TileValues
 from export.fingerprints import fingerprint
 from export.progress import Progress
 from gee.catalogue import candidates
 from gee.covariate import Covariate
 from gee.datasets import DATASETS
 from gee.grid import Tile
-from gee.pixels import read_window
+from gee.pixels import read_window, windows_within_budget
 from gee.points import sample_points
 from gee.scope import Scope
 from gee.settings import EarthEngineSettings
@@ -47,6 +47,10 @@ class EarthEngineProvider:
         exact = settings.url is not None
         self.covariates = tuple(_info(entry, exact) for entry in self._entries.values())
         self.requests_at_once = settings.workers
+
+    def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:
+        parts = windows_within_budget(shape, len(names))
+        return Cost(len(parts), sum(part.size_bytes for part in parts))
 
     def fingerprint(self, name: str) -> str:
         return self._fingerprints[name]
@@ -105,8 +109,7 @@ class EarthEngineProvider:
             return Sampled(np.empty((0, len(names)), np.float32), ())
         window = self._geobox[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
         image = stack(names, self._settings, self._scope(window))
-        different = np.unique(rows * int(self._geobox.shape.x) + cols).size
-        with progress.task("sampling Earth Engine", different) as task:
+        with progress.task("sampling Earth Engine", rows.size) as task:
             values = sample_points(
                 image,
                 names,

@@ -86,6 +86,13 @@ class TileValues(NamedTuple):
     out_of_range: Mapping[str, NDArray[np.bool_]]
 
 
+class Cost(NamedTuple):
+    """requests : to a service, at least; size_bytes : of all, as the service counts them."""
+
+    requests: int
+    size_bytes: int
+
+
 class CovariateProvider(Protocol):
     """A source of covariates; its methods may be called from several threads."""
 
@@ -96,6 +103,9 @@ class CovariateProvider(Protocol):
     @property
     def requests_at_once(self) -> int:
         """How many tiles are best asked for at once; 0 where that is for the processor to say."""
+
+    def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:
+        """Say what reading covariates on a tile of some rows and columns asks of a service."""
 
     def fingerprint(self, name: str) -> str:
         """Return the SHA-256 of what the covariate's pixels are made from, whatever the tile."""
@@ -163,6 +173,11 @@ class CovariateStack:
     @property
     def requests_at_once(self) -> int:
         return max((provider.requests_at_once for provider, _ in self._chosen()), default=0)
+
+    def cost(self, shape: tuple[int, int]) -> Cost:
+        """Say what reading the stack on a tile asks of services."""
+        costs = [provider.cost(names, shape) for provider, names in self._chosen()]
+        return Cost(sum(one.requests for one in costs), sum(one.size_bytes for one in costs))
 
     def fingerprints(self) -> dict[str, str]:
         """Return for each covariate, in order, the fingerprint of what it is made from."""

@@ -17,7 +17,7 @@ from export.study import STUDY_FILE, Study
 
 
 def study_covariates(
-    study: Study, geobox: GeoBox, file_hash: Callable[[Path], str]
+    study: Study, geobox: GeoBox, file_hash: Callable[[Path], str], connected: bool = True
 ) -> CovariateStack:
     """Open the candidates of a study; connects to Earth Engine where the study asks for it.
 
@@ -25,6 +25,8 @@ def study_covariates(
     ----------
     geobox : the study's grid
     file_hash : from a path to the file's SHA-256
+    connected : False leaves Earth Engine alone: its covariates are then known, but can neither be
+        read nor fingerprinted
 
     Raises
     ------
@@ -42,7 +44,8 @@ def study_covariates(
         # The client takes a second to import and half a one to connect.
         from export.covariates.earth_engine import EarthEngineProvider
 
-        connect_to_earth_engine(study)
+        if connected:
+            connect_to_earth_engine(study)
         providers.append(EarthEngineProvider(settings.earthengine, geobox))
     stack = CovariateStack.of(*providers)
     if not stack.names:
