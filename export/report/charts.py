@@ -4,6 +4,9 @@ In: tables and documents of `ReportData`. Out: inline SVG. Axes bear the target'
 that they are on the scale of its natural logarithm.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -11,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from export.report.data import Design, Fifth, Fusion, Selection
+from export.report.documents import Design, Fifth, Fusion, Selection
 from export.report.drawing import MARK, MARKERS, MUTED, RULE, SERIES, draw, new_axes
-from export.report.text import count, fixed, in_unit, share
+from export.report.text import count, fixed, in_unit, share, unit_text
 
 POINTS_SHOWN = 3000
 FEATURES_SHOWN = 25
@@ -234,6 +237,93 @@ def selection_path(
         + (f", chosen {chosen[0].n}." if chosen else ".")
     )
     return draw(name, (_WIDTH, 2.7), alternative, paint)
+
+
+def nearest_neighbours(name: str, rows: Sequence[Mapping[str, Any]], unit: str) -> Markup:
+    """Draw the distances to the nearest neighbour: 5 to 95 %, quartiles and median, a row each.
+
+    Parameters
+    ----------
+    rows : `label` and `of` (quantiles at 0, 5, ... 100 %) from `evidence.distance_rows`
+    """
+    quantiles = np.array([row["of"].quantiles for row in rows])
+    places = np.arange(len(rows))[::-1]
+
+    def paint(figure: Figure) -> None:
+        axes = new_axes(figure, (0.1, 0.48, 0.15, 0.06))
+        for place, own, row in zip(places, quantiles, rows, strict=True):
+            colour = SERIES[1] if place == places[0] else SERIES[0]
+            axes.plot(own[[1, 19]], [place, place], color=colour, linewidth=1.1)
+            axes.plot(own[[5, 15]], [place, place], color=colour, linewidth=5, alpha=0.55)
+            axes.plot(own[10], place, "o", color=colour, markersize=5)
+            axes.annotate(
+                row["label"], (0, place), xycoords=("axes fraction", "data"), xytext=(0, 8),
+                textcoords="offset points", fontsize=8, color=MUTED,
+            )  # fmt: skip
+        axes.set(xlabel=f"distance ({unit_text(unit) or 'units of one deviation'})")
+        axes.set_ylim(-0.5, len(rows) - 0.3)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.margins(x=0.02)
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        axes.grid(axis="x", color=RULE, linewidth=0.6)
+
+    alternative = "Ranges of the distances to the nearest neighbour, as tabulated."
+    return draw(name, (1.35 * _WIDTH, 0.6 + 0.42 * len(rows)), alternative, paint)
+
+
+def probability_integral_transform(name: str, histogram: Sequence[float]) -> Markup:
+    """Draw the shares of the sites by where in its predictive distribution each lies."""
+    edges = np.arange(len(histogram)) / len(histogram)
+
+    def paint(figure: Figure) -> None:
+        axes = new_axes(figure, (0.62, 0.48, 0.1, 0.1))
+        axes.bar(edges, histogram, width=0.92 / len(histogram), align="edge", color=SERIES[0],
+                 alpha=0.85)  # fmt: skip
+        axes.axhline(1 / len(histogram), color=MARK, linewidth=1, dashes=(4, 3))
+        axes.set(xlim=(-0.02, 1.02), xlabel="place of the observation in its distribution")
+        axes.set_ylabel("share of held-out sites")
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.grid(axis="y", color=RULE, linewidth=0.6)
+
+    alternative = (
+        "Histogram of the probability integral transform: "
+        + ", ".join(share(part) for part in histogram)
+        + "; even would be "
+        + share(1 / len(histogram))
+        + " each."
+    )
+    return draw(name, (_WIDTH, 2.3), alternative, paint)
+
+
+def ablation(name: str, rows: Sequence[Mapping[str, Any]], unit: str) -> Markup:
+    """Draw by how much the RMSE grows without each group of covariates, with one standard error.
+
+    Parameters
+    ----------
+    rows : from `evidence.ablation_rows`, those whose change is known
+    """
+    changes = np.array([row["of"].rmse_change for row in rows])
+    errors = np.array([row["of"].standard_error or 0.0 for row in rows])
+    places = np.arange(len(rows))[::-1]
+
+    def paint(figure: Figure) -> None:
+        longest = max(len(row["group"]) for row in rows)
+        axes = new_axes(figure, (min(0.3 + 0.075 * longest, 2.2), 0.48, 0.15, 0.06))
+        axes.barh(places, changes, height=0.6, color=SERIES[0], alpha=0.85)
+        axes.errorbar(
+            changes, places, xerr=errors, fmt="none", ecolor=MUTED, elinewidth=0.9, capsize=2.5
+        )
+        axes.axvline(0, color=MUTED, linewidth=0.8)
+        axes.set_yticks(places, [row["group"] for row in rows])
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set(xlabel=in_unit("RMSE without − with", unit), ylim=(-0.6, len(rows) - 0.4))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        axes.grid(axis="x", color=RULE, linewidth=0.6)
+
+    alternative = "Bars of the change of the RMSE without each group of covariates, as tabulated."
+    return draw(name, (_WIDTH, 0.65 + 0.3 * max(len(rows), 2)), alternative, paint)
 
 
 def _on_scale(text: str, unit: str, fusion: Fusion) -> str:

@@ -13,259 +13,21 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from export.errors import ExportError, MissingStepError
 from export.rasters import read_info
+from export.report.documents import (
+    Comparison,
+    CovariateReport,
+    Document,
+    Manifest,
+    MapCounts,
+    Selection,
+    SiteReport,
+    Validation,
+)
 from export.study import Study
-
-
-class _Document(BaseModel):
-    """Part of a file that another step owns: keys that the report does not show are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Scores(_Document):
-    """None where the rows do not define a score."""
-
-    r2: float | None
-    rmse: float | None
-    mae: float | None
-    bias: float | None
-    concordance: float | None
-    slope_observed_on_predicted: float | None
-
-
-class ScoreIntervals(_Document):
-    """Bootstrap intervals of scores: lower and upper end; None where they could not be had."""
-
-    level: float
-    r2: tuple[float, float] | None
-    rmse: tuple[float, float] | None
-
-
-class Fifth(_Document):
-    n: int
-    lower: float | None
-    upper: float | None
-    bias: float | None
-
-
-class Baseline(_Document):
-    name: str
-    scores: Scores
-
-
-class Design(_Document):
-    """Held-out sites of one design of folds, pooled; scores None where none got a prediction.
-
-    `borrowed_from` names the design whose predictions these are, weighted otherwise; None where
-    they are its own.
-    """
-
-    n: int
-    folds: int
-    no_prediction: int
-    borrowed_from: str | None
-    scores: Scores | None
-    intervals: ScoreIntervals | None
-    baseline: Baseline | None
-    transformed_scores: Scores | None
-    bias_by_fifth_of_prediction: tuple[Fifth, ...]
-    bias_by_fifth_of_observation: tuple[Fifth, ...]
-
-
-class LevelCoverage(_Document):
-    """Held-out observations inside the intervals of a level; None where there were too few."""
-
-    level: float
-    picp: float | None
-    standard_error: float | None
-    mean_width: float | None
-
-
-class Coverage(_Document):
-    n: int
-    levels: tuple[LevelCoverage, ...]
-
-
-class IntervalReport(_Document):
-    """How the intervals held; those of the map were made from errors of `promised_under`."""
-
-    promised_under: str
-    level: float
-    designs: dict[str, Coverage]
-    test: Coverage | None
-
-    @property
-    def parts(self) -> dict[str, Coverage]:
-        """All designs and, last, the test set."""
-        return self.designs | ({} if self.test is None else {"test": self.test})
-
-
-class Applicability(_Document):
-    """Threshold of the dissimilarity index, and the design that it was found under."""
-
-    design: str
-    threshold: float
-
-
-class Validation(_Document):
-    intervals: IntervalReport
-    applicability: Applicability
-    no_skill: str | None
-    notes: tuple[str, ...]
-    designs: dict[str, Design]
-    test: Design | None
-
-    @property
-    def parts(self) -> dict[str, Design]:
-        """All designs and, last, the test set."""
-        return self.designs | ({} if self.test is None else {"test": self.test})
-
-
-class Fusion(_Document):
-    members: tuple[str, ...]
-    weights: tuple[float, ...]
-    intercept: float
-    slope: float
-    fused_minimum: float
-    fused_maximum: float
-    transform: str
-    smearing: float
-    minimum: float | None
-    maximum: float | None
-
-
-class Target(_Document):
-    name: str
-    unit: str
-
-
-class BoundingCovariate(_Document):
-    name: str
-    unit: str
-
-
-class Bounding(_Document):
-    """The covariate that bounds the target from above, and what the target may hold beyond it."""
-
-    covariate: BoundingCovariate
-    margin: float
-
-
-class Rows(_Document):
-    rows_used: int | None = None
-    rows_left_out: int | None = None
-
-
-class Manifest(_Document):
-    target: Target
-    fusion: Fusion
-    seed: int
-    versions: dict[str, str]
-    samples_fingerprint: str
-    extra: Rows = Rows()
-    maximum: Bounding | None = None
-
-
-class Step(_Document):
-    n: int
-    rmse: float
-    standard_error: float
-    features: tuple[str, ...]
-
-
-class Dropped(_Document):
-    name: str
-    reason: str
-
-
-class Selection(_Document):
-    candidates: tuple[str, ...]
-    dropped: tuple[Dropped, ...]
-    path: tuple[Step, ...]
-    chosen: tuple[str, ...]
-    frequency: dict[str, dict[str, float]]
-    note: str | None = None
-
-
-class SiteSummary(_Document):
-    rows: int
-    excluded: int
-    reasons: dict[str, int]
-    sites: int
-    merged_rows: int
-    groups: int
-    splits: dict[str, int]
-
-
-class SiteReport(_Document):
-    summary: SiteSummary
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-class Finding(_Document):
-    severity: str
-    text: str
-
-
-class CheckedCovariate(_Document):
-    covariate: str
-    resampling: str
-    covered: float
-    minimum: float | None
-    maximum: float | None
-    findings: tuple[Finding, ...]
-
-
-class CovariateSource(_Document):
-    name: str
-    unit: str
-    group: str
-    source: str
-
-
-class DatasetLicence(_Document):
-    """`condition`: what it asks beyond a citation; empty where nothing."""
-
-    dataset: str
-    title: str
-    licence: str
-    condition: str
-    covariates: tuple[str, ...]
-
-
-class CovariateReport(_Document):
-    covariates: tuple[CheckedCovariate, ...]
-    sources: tuple[CovariateSource, ...]
-    licences: tuple[DatasetLicence, ...] = ()
-    missing_at_sites: dict[str, int] = {}
-    warnings: tuple[str, ...] = ()
-
-
-class MapCounts(_Document):
-    """Pixels: of the region, with a value, at a physical bound, without a value.
-
-    `outside_area` counts those with a value that lie outside the area of applicability,
-    `without_maximum` those at which the covariate that bounds the target is missing.
-    """
-
-    region: int
-    predicted: int
-    clipped: int
-    missing: int
-    unseen_levels: int
-    outside_area: int
-    without_maximum: int = 0
-
-
-class Comparison(_Document):
-    reference: str
-    pixels: int
-    scores: Scores
 
 
 @dataclass(frozen=True)
@@ -376,14 +138,14 @@ def _beside_map(study: Study, kind: str) -> Path | None:
     return path if study.settings.map.companion and path.exists() else None
 
 
-_AnyDocument = TypeVar("_AnyDocument", bound=_Document)
+AnyDocument = TypeVar("AnyDocument", bound=Document)
 
 
-def _optional(path: Path, kind: type[_AnyDocument]) -> _AnyDocument | None:
+def _optional(path: Path, kind: type[AnyDocument]) -> AnyDocument | None:
     return _document(path, kind) if path.exists() else None
 
 
-def _document(path: Path, kind: type[_AnyDocument]) -> _AnyDocument:
+def _document(path: Path, kind: type[AnyDocument]) -> AnyDocument:
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         return kind.model_validate(content)

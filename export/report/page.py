@@ -5,6 +5,7 @@ study gives the same bytes.
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from export.report import charts, text, words
-from export.report.data import Design, ReportData, read_report_data
+from export.report import charts, evidence, text, words
+from export.report.data import ReportData, read_report_data
+from export.report.documents import Design
 from export.report.drawing import MARKERS
 from export.report.map_figure import MapPicture, map_figure, read_picture
 from export.report.map_files import companion_parts, flag_parts
@@ -29,7 +31,9 @@ _MEMBERS = {
 }
 
 
-def write_report(study: Study, path: Path, *, provenance: dict[str, str]) -> list[Path]:
+def write_report(
+    study: Study, path: Path, *, provenance: dict[str, str], holes: Sequence[str] = ()
+) -> list[Path]:
     """Write the report of a study.
 
     Parameters
@@ -37,6 +41,7 @@ def write_report(study: Study, path: Path, *, provenance: dict[str, str]) -> lis
     path : of the page
     provenance : what else the page is to say of its making, such as the software's version;
         no dates, lest the same study give another page
+    holes : what could not be made although the run went on; each a sentence
 
     Returns
     -------
@@ -50,7 +55,8 @@ def write_report(study: Study, path: Path, *, provenance: dict[str, str]) -> lis
         where a result file cannot be read; of the map or beside it, a `RasterError`.
     """
     data = read_report_data(study)
-    page = _environment().get_template("template.html").render(_context(study, data, provenance))
+    context = _context(study, data, provenance) | _evidence(data) | {"holes": list(holes)}
+    page = _environment().get_template("template.html").render(context)
     write_whole(path, page.encode())
     return [path]
 
@@ -68,6 +74,7 @@ def _environment() -> Environment:
         "integer": lambda value: _number(value, 0),
         "share": _share,
         "significant": _significant,
+        "signed_share": lambda change: _exact(change, text.signed_share(change)),
         "unit": lambda unit: text.unit_text(unit) or "1",
         "count": text.count,
         "percent": text.percent,
@@ -153,6 +160,30 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
         "methods": _methods(data.sites),
         "covariates": _covariates(data),
         "provenance": provenance,
+    }
+
+
+def _evidence(data: ReportData) -> dict[str, Any]:
+    """Return what stands behind the scores; charts are None where there is nothing to draw."""
+    unit = data.manifest.target.unit
+    intervals = data.validation.intervals
+    histogram = intervals.designs[intervals.promised_under].pit_histogram
+    distances = evidence.distance_rows(data)
+    ablated = evidence.ablation_rows(data)
+    drawn = [row for row in ablated if row["of"].rmse_change is not None]
+    return {
+        "deciding": evidence.deciding_design(data),
+        "by_method": evidence.method_rows(data),
+        "corrections": evidence.correction_rows(data),
+        "distances": distances,
+        "distances_chart": charts.nearest_neighbours(
+            "distances", distances, data.validation.distances.unit
+        )
+        if distances and data.validation.distances
+        else None,
+        "pit": charts.probability_integral_transform("pit", histogram) if histogram else None,
+        "ablated": ablated,
+        "ablation_chart": charts.ablation("ablation", drawn, unit) if drawn else None,
     }
 
 

@@ -67,6 +67,13 @@ def share(part: float | None) -> str:
     return f"{100 * part:.{decimals}f} %"
 
 
+def signed_share(change: float | None) -> str:
+    """Return a change as per cent with its sign, to one decimal."""
+    if change is None or not math.isfinite(change):
+        return ABSENT
+    return f"{fixed(100 * change, 1, sign=True)} %"
+
+
 def percent(level: float) -> str:
     """Return a level that somebody chose, such as 0.95, as '95 %': all of its digits, no more."""
     return f"{100 * level:g} %"

@@ -6,7 +6,8 @@ study at hand; none is said without them.
 
 import re
 
-from export.report.data import Comparison, Design, ReportData, Scores
+from export.report.data import ReportData
+from export.report.documents import Ablation, Comparison, Design, Distances, Scores, Stability
 from export.report.text import count, fixed, percent, share, significant
 
 SCORES = {
@@ -201,6 +202,67 @@ def baseline_sentence(data: ReportData) -> str | None:
     return (
         f"Beside the plain baseline on the same sites and folds ({', '.join(sorted(named))}), the "
         f"RMSE of the model is {', '.join(parts)}."
+    )
+
+
+CORRECTIONS = {
+    "none": "the weighted mean as it is",
+    "linear": "a calibration line, its slope drawn to 1 by its own error",
+    "isotonic": "a rising curve in steps",
+    "distribution": "quantiles matched to those of the observations",
+    "variance_restored": "the line, steep enough for the variance of the observations",
+    "residual": "a forest of the residuals added",
+}
+
+
+def correction_label(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def distances_sentence(distances: Distances) -> str:
+    """Say whether the sites lie in clusters, and which folds are as hard as the map."""
+    if distances.clustered is None or distances.domain_to_sample is None:
+        return "Without points of the domain nobody can tell how far the map lies from the sites."
+    clustered = (
+        "The sites lie closer to each other than the map lies to them, so that random folds "
+        "flatter the map"
+        if distances.clustered
+        else "The sites lie no closer to each other than the map lies to them, so that random "
+        "folds ask what the map asks"
+    )
+    told = {n: of.wasserstein for n, of in distances.designs.items() if of.wasserstein is not None}
+    if not told:
+        return f"{clustered}."
+    nearest = min(told, key=lambda name: told[name])
+    return (
+        f"{clustered}. Of the folds, {design_phrase(nearest)} ask most nearly what the map asks: "
+        "their distances differ least from those of its pixels."
+    )
+
+
+def stability_sentence(design: str, stability: Stability) -> str:
+    """Say how alike the sets of covariates are that the outer folds kept."""
+    label = design_label(design)
+    if stability.estimate is None:
+        return f"{label}: all {count(stability.sets, 'fold')} kept everything, or nothing."
+    interval = (
+        f" ({percent(stability.level)} interval {fixed(stability.lower, 2)} to "
+        f"{fixed(min(stability.upper, 1.0), 2)})"
+        if stability.lower is not None and stability.upper is not None
+        else ""
+    )
+    return (
+        f"{label}: {fixed(stability.estimate, 2)}{interval} over {count(stability.sets, 'fold')}."
+    )
+
+
+def ablation_sentence(ablation: Ablation) -> str:
+    """Say what the table of groups of covariates compares."""
+    return (
+        f"The whole pipeline was fitted anew in the {design_phrase(ablation.design)} without each "
+        "group of covariates, selection included, so that others could step in. A change within "
+        "about two standard errors of 0 says that the group can be spared, not that it holds "
+        "nothing."
     )
 
 

@@ -24,11 +24,18 @@ def report_step(context: Context) -> None:
         *sorted(study.map_folder.glob("*.tif")),
     ]
 
+    # Of whatever run they were left by: they stay until the tile is made.
+    holes = [
+        f"{what} {name}: {why}"
+        for step, what in (("covariate_tiles", "covariate tile"), ("map_tiles", "map tile"))
+        for name, why in context.journal.failures(step).items()
+    ]
+
     def work() -> tuple[list[Path], str]:
         from export.report import write_report
 
         provenance = {"software": f"alm90 {version('alm90')}"}
-        files = write_report(study, study.report_file, provenance=provenance)
+        files = write_report(study, study.report_file, provenance=provenance, holes=holes)
         return files, study.report_file.name
 
     inputs = {
@@ -38,6 +45,7 @@ def report_step(context: Context) -> None:
             if path.exists()
         },
         "settings": fingerprint(study=study.settings.decisive()),
+        "holes": holes,
     }
     context.once("report", inputs, work)
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from export.report import words
-from export.report.data import Scores, read_report_data
+from export.report.data import read_report_data
+from export.report.documents import Scores
 
 
 def _with_r2(files: Any, random: float | None, grouped: float | None) -> Any:
