@@ -17,9 +17,8 @@ from export.covariates.checks import SourceReport
 from export.covariates.provider import Cost, CovariateInfo, Licence, Missing, Sampled, TileValues
 from export.fingerprints import fingerprint
 from export.progress import Progress
-from gee.catalogue import candidates
+from gee.catalogue import candidates, licences
 from gee.covariate import Covariate
-from gee.datasets import DATASETS
 from gee.grid import Tile
 from gee.pixels import read_window, windows_within_budget
 from gee.points import sample_points
@@ -44,8 +43,7 @@ class EarthEngineProvider:
     def __init__(self, settings: EarthEngineSettings, geobox: GeoBox) -> None:
         self._settings, self._geobox = settings, geobox
         self._entries = {entry.name: entry for entry in candidates(settings)}
-        exact = settings.url is not None
-        self.covariates = tuple(_info(entry, exact) for entry in self._entries.values())
+        self.covariates = tuple(_info(entry, settings) for entry in self._entries.values())
         self.requests_at_once = settings.workers
 
     def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:
@@ -136,7 +134,8 @@ class EarthEngineProvider:
         return Sampled(values, tuple(missing))
 
 
-def _info(entry: Covariate, exact: bool) -> CovariateInfo:
+def _info(entry: Covariate, settings: EarthEngineSettings) -> CovariateInfo:
+    exact = settings.url is not None
     return CovariateInfo(
         name=entry.name,
         unit=entry.unit,
@@ -145,16 +144,12 @@ def _info(entry: Covariate, exact: bool) -> CovariateInfo:
         categorical=False,
         source=", ".join(entry.datasets),
         way=entry.way,
-        licences=tuple(_licence(name) for name in entry.datasets),
+        licences=tuple(
+            Licence(one.id, one.title, one.licence, one.condition)
+            for one in licences([entry], settings)
+        ),
         tolerance=0.0 if exact else SERVICE_TOLERANCE * (entry.maximum - entry.minimum),
     )
-
-
-def _licence(name: str) -> Licence:
-    known = DATASETS.get(name)
-    if known is None:  # a user's own asset
-        return Licence(name, name, "unknown", "")
-    return Licence(known.id, known.title, known.licence, known.condition)
 
 
 def _outside(values: NDArray[np.float32], entry: Covariate) -> NDArray[np.bool_]:

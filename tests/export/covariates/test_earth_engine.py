@@ -378,3 +378,13 @@ def test_exactness_is_asked_of_the_stand_in_alone(url: str | None, exact: bool) 
     grid = geobox_of_region(93.0, 35.0, 93.1, 35.1, "EPSG:4326", 0.01)
     (info,) = EarthEngineProvider(settings, grid).covariates
     assert info.tolerance == (0.0 if exact else pytest.approx(0.95))
+
+
+def test_every_unit_of_the_catalogue_is_known_to_the_learning() -> None:
+    """The two packages never meet but here: a unit that only one knows would stop the training."""
+    from gee.catalogue import catalogue
+    from gee.settings import EarthEngineSettings
+    from local_ml.units import require_known_unit
+
+    entries = catalogue(EarthEngineSettings()).values()
+    assert {require_known_unit(entry.unit) for entry in entries} >= {"1", "m", "degree"}
