@@ -52,7 +52,20 @@ Force = Annotated[
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED and _is_waited_for():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(EXIT_INTERRUPTED)
+        raise
+
+
+def _is_waited_for() -> bool:
+    """Say whether threads would hold the process: one may wait for minutes for a service."""
+    main_thread = threading.main_thread()
+    return any(thread is not main_thread and not thread.daemon for thread in threading.enumerate())
 
 
 def _version(wanted: bool) -> None:

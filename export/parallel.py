@@ -23,11 +23,13 @@ def in_order(
     ----------
     workers : threads; 0: one a core
 
-    An exception of `work` is raised in its place; what has not begun is then left undone.
+    An exception of `work` is raised in its place; what has not begun is then left undone. What has
+    begun is waited for, unless it is an interruption by the user.
     """
     workers = workers or os.cpu_count() or 1
     under_way: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers)
+    wait = True
     try:
         for item in items:
             under_way.append(pool.submit(work, item))
@@ -35,5 +37,8 @@ def in_order(
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
+    except KeyboardInterrupt:
+        wait = False  # a request to a service may be under way for minutes
+        raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=wait, cancel_futures=True)

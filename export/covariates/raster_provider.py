@@ -18,14 +18,20 @@ from export.covariates.checks import SourceReport, check_source
 from export.covariates.places import by_tile
 from export.covariates.provider import Cost, CovariateInfo, Missing, Sampled, TileValues
 from export.covariates.settings import CovariateSettings
-from export.covariates.source import CovariateSource, open_source, read_stored, to_source_pixels
+from export.covariates.source import (
+    CovariateSource,
+    open_source,
+    read_stored,
+    source_parts,
+    to_source_pixels,
+)
 from export.covariates.warp import read_tile
 from export.errors import ExportError, RasterError
 from export.fingerprints import fingerprint
 from export.parallel import in_order
 from export.progress import Progress
-from export.rasters import files_of, open_raster
-from gee.grid import Tile, grid_to_json
+from export.rasters import open_raster
+from gee.grid import Tile
 
 
 @dataclass(frozen=True)
@@ -77,22 +83,6 @@ def read_covariate(covariate: RasterCovariate, tile: Tile) -> NDArray[np.float32
     for source, share in covariate.layers:
         mean += share * read_tile(source, tile).astype(np.float64)
     return mean.astype(np.float32)
-
-
-def source_parts(source: CovariateSource, file_hash: Callable[[Path], str]) -> dict[str, Any]:
-    """Return what the pixels of a raster are made from: its bytes and how they are read.
-
-    Neither where the file lies nor its age are among them.
-    """
-    left_out = {"file", "group", "layers", "depth_cm"}
-    return {
-        **source.settings.model_dump(mode="json", exclude=left_out),
-        # what the file says of itself may stand beside it: a world file, a mask, a sidecar
-        "sha256": [file_hash(path) for path in files_of(source.path)],
-        "grid": grid_to_json(source.geobox),
-        "stored": [source.dtype, source.nodata, source.scale, source.offset],
-        "resampling": source.resampling,
-    }
 
 
 class RasterProvider:

@@ -5,6 +5,7 @@ In: one `[[covariates]]` entry, the path of its GeoTIFF, the study's grid. Out: 
 whoever reads a part of the raster reads it alike.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,8 +20,8 @@ from rasterio.windows import Window
 
 from export.covariates.settings import LARGEST_CODE, CovariateSettings
 from export.errors import RasterError, StudyError
-from export.rasters import apply_scale, missing_pixels, read_info, representable
-from gee.grid import ALIGNMENT_PX
+from export.rasters import apply_scale, files_of, missing_pixels, read_info, representable
+from gee.grid import ALIGNMENT_PX, grid_to_json
 
 # Above this many source pixels along the edge of one of ours, interpolating between the four
 # nearest would leave most of them unread.
@@ -155,6 +156,22 @@ def read_stored(source: CovariateSource, dataset: Any, row: int, col: int) -> fl
         return None
     value = float(apply_scale(raw, source.scale, source.offset)[0, 0])
     return value if np.isfinite(value) else None
+
+
+def source_parts(source: CovariateSource, file_hash: Callable[[Path], str]) -> dict[str, Any]:
+    """Return what the pixels of a raster are made from: its bytes and how they are read.
+
+    Neither where the file lies nor its age are among them.
+    """
+    left_out = {"file", "group", "layers", "depth_cm"}
+    return {
+        **source.settings.model_dump(mode="json", exclude=left_out),
+        # what the file says of itself may stand beside it: a world file, a mask, a sidecar
+        "sha256": [file_hash(path) for path in files_of(source.path)],
+        "grid": grid_to_json(source.geobox),
+        "stored": [source.dtype, source.nodata, source.scale, source.offset],
+        "resampling": source.resampling,
+    }
 
 
 def to_source_pixels(

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from export.covariates.provider import CovariateStack
-from export.covariates.raster_provider import source_parts
 from export.covariates.region import Region, read_region
-from export.covariates.source import coinciding_origin
+from export.covariates.source import coinciding_origin, source_parts
 from export.errors import ExportError, RasterError, StudyError, TileError, WriteError
 from export.fingerprints import fingerprint
 from export.journal import Journal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -345,6 +346,25 @@ def test_a_killed_export_resumes_and_a_third_run_asks_for_nothing(
             expected = dict(zip(theirs.descriptions, theirs.read(), strict=True))
         for each in names:
             np.testing.assert_array_equal(found[each], expected[each])
+
+
+def test_an_interrupted_export_does_not_wait_for_the_service(earth_engine_study: Any) -> None:
+    """Fault: Ctrl-C is answered after minutes, when the requests under way are."""
+    study = earth_engine_study
+    service = LocalEarthEngine(study.folder / "scenes")
+    with service.serve() as server:
+        study.write(earthengine={"url": server.url})
+        slow = service.faults.inject("slow", call="image:computePixels", times=None, seconds=20)
+        run = study.start("export")
+        deadline = time.monotonic() + 60
+        while not slow.seen:
+            assert run.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        begun = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        assert run.wait() == 130
+        assert time.monotonic() - begun < 8
 
 
 def test_the_skew_check_allows_the_service_a_little_and_a_raster_nothing(
