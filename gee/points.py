@@ -81,16 +81,19 @@ def sample_points(
         for start in range(0, len(pixels), points_per_request)
     ]
     times_asked = np.bincount(asked, minlength=len(pixels))[order]
-    with ThreadPoolExecutor(max_workers=workers) as executor:
+    executor = ThreadPoolExecutor(max_workers=workers)
+    wait = True
+    try:
         pending = {executor.submit(reader.read, batch): batch for batch in batches}
-        try:
-            for done in as_completed(pending):
-                done.result()
-                if progress is not None:
-                    progress(int(times_asked[pending[done]].sum()))
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+        for done in as_completed(pending):
+            done.result()
+            if progress is not None:
+                progress(int(times_asked[pending[done]].sum()))
+    except KeyboardInterrupt:
+        wait = False  # a request may be under way for minutes
+        raise
+    finally:
+        executor.shutdown(wait=wait, cancel_futures=True)
     place_of = np.empty(len(pixels), np.intp)
     place_of[order] = np.arange(len(pixels))
     return reader.values[place_of[asked]]
