@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -408,3 +410,11 @@ def test_every_unit_of_the_catalogue_is_known_to_the_learning() -> None:
 
     entries = catalogue(EarthEngineSettings()).values()
     assert {require_known_unit(entry.unit) for entry in entries} >= {"1", "m", "degree"}
+
+
+def test_a_study_of_rasters_alone_never_loads_the_client() -> None:
+    """Fault: a second and 60 MB for every command of a study that asks Earth Engine for nothing."""
+    steps = "sites, sample, tiles, run, predict, plan"
+    code = f"from export.steps import {steps}; import sys; print('ee' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
