@@ -20,9 +20,10 @@ from gee.local.pixels import Array
 from gee.local.rasters import EDGE_TOLERANCE_PX
 from gee.local.shapes import shape_in
 
-PIXELS_A_POINT = 4096
+PIXELS_A_POINT = 1024
 """A window is worth its size as long as it has no more pixels than this for each of its points."""
-LARGEST_WINDOW_PX = 2**21
+LARGEST_WINDOW_PX = 2**18
+"""Beyond it a stack's intermediate results outgrow the cache of a request, and are made anew."""
 
 
 def pixel_of_points(elements: Sequence[Any], lattice: Projection) -> tuple[Array, Array] | None:
