@@ -158,19 +158,20 @@ def test_porosity_follows_from_density(
     np.testing.assert_allclose(changed, 1 - found["bulk_density"] / 2.4, rtol=1e-6)
 
 
+@pytest.mark.parametrize("deepest", [200.0, 50.0])
 def test_down_to_the_active_layer_s_bottom(
     world: Any, stored: Any, coarse: GeoBox, geobox: GeoBox, scope: Scope, connected: Any,
-    pixels_of: Any,
+    pixels_of: Any, deepest: float,
 ) -> None:  # fmt: skip
     """Catches metres taken for centimetres, or a thickness that is not used or not required."""
     connected(world)
-    settings = SoilSettings(active_layer_asset="projects/me/assets/alt")
+    settings = SoilSettings(active_layer_asset="projects/me/assets/alt", depth_cm=(0, deepest))
     found = pixels_of(asked(("clay",), scope, settings), geobox)
     profile = np.stack(stored["clay"]).astype(float)
     profile[profile == -32768] = np.nan
     mean = np.empty(coarse.shape)
     for col, thickness in ((slice(0, 4), 10), (slice(4, None), 150)):
-        weights = overlap(0, thickness)
+        weights = overlap(0, min(thickness, deepest))
         mean[:, col] = (np.tensordot(weights, profile, 1) / weights.sum() / 10)[:, col]
     mean[0:3] = np.nan
     np.testing.assert_allclose(found, bilinear(mean, coarse, geobox), rtol=1e-6)
@@ -236,6 +237,21 @@ def test_stored_numbers_fall_into_the_valid_ranges() -> None:
         value = TYPICAL[SCALES[name][0]] * soil.scale + soil.offset
         assert ranges[name].minimum < value < ranges[name].maximum
     assert soilgrids().properties["bulk_density"].scale * 120 == pytest.approx(1.2)
+
+
+def test_a_layer_that_does_not_count_may_be_missing(
+    new_scenes: Any, coarse: GeoBox, geobox: GeoBox, scope: Scope, connected: Any, pixels_of: Any
+) -> None:
+    """Catches shallow soil lost where a map has no value at depth, and the other way round."""
+    scenes = new_scenes()
+    for place, depth in enumerate(STANDARD_NAMES):
+        layer = np.full(coarse.shape, np.nan if place == 5 else 40.0 + place, np.float32)
+        scenes.image(f"projects/me/assets/csdl/porosity_{depth}", {"b1": layer}, coarse)
+    connected(scenes)
+    for bottom, missing in ((100, False), (101, True)):
+        keys = {"source": "asset", "asset": OWN, "depth_cm": (0, bottom)}
+        found = pixels_of(asked(("porosity",), scope, SoilSettings.model_validate(keys)), geobox)
+        assert np.isnan(found).all() == missing
 
 
 def test_openlandmap_has_no_coarse_fragments() -> None:

@@ -54,6 +54,21 @@ def scope(geobox: GeoBox) -> Scope:
 
 @pytest.fixture(scope="session")
 def ground(geobox: GeoBox) -> Ground:
+    """That around the grid."""
+    return ground_around(geobox)
+
+
+@pytest.fixture(scope="session")
+def further_north() -> tuple[GeoBox, Ground]:
+    """Two pixels at 37.5 degrees north, halfway between multiples of 5, and the ground around."""
+    transform = Affine(
+        PIXEL_DEG, 0, 115_150 * PIXEL_DEG, 0, -PIXEL_DEG, round(37.5 / PIXEL_DEG) * PIXEL_DEG
+    )
+    place = GeoBox((1, 2), transform, "EPSG:4326")
+    return place, ground_around(place)
+
+
+def ground_around(geobox: GeoBox) -> Ground:
     """One arc-second, edges half a second off whole ones, as SRTM's."""
     box = geobox.geographic_extent.boundingbox
     col, row = int(box.left * 3600) - MARGIN, int(box.top * 3600) + MARGIN

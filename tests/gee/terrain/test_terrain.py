@@ -282,7 +282,7 @@ class TestKnownShapes:
             np.testing.assert_allclose(found[f"tpi_{radius}m"], expected, rtol=tolerance)
 
     def test_level_ground_faces_nowhere(
-        self, made: Any, ground: Any, scope: Scope, connected: Any, bands_of: Any
+        self, made: Any, ground: Any, scope: Scope, connected: Any, bands_of: Any, mean_on: Any
     ) -> None:
         """Catches north for level ground, a division by 0, and an infinite wetness."""
         connected(made(np.full(ground.east_m.shape, 4700.0)))
@@ -290,7 +290,10 @@ class TestKnownShapes:
         for name in ("slope", "aspect_sine", "aspect_cosine", "curvature", "roughness"):
             np.testing.assert_array_equal(found[name], 0, err_msg=name)
         np.testing.assert_allclose(found["radiation_index"], 1, rtol=1e-6)
-        assert np.isfinite(found["twi"]).all()
+        lattice = merit(ground)
+        width = MERIT_SECONDS * np.sqrt(ground.width_m * ground.height_m).mean()
+        area = mean_on(np.log(1e6 * area_km2(ground)), lattice, scope.geobox)
+        np.testing.assert_allclose(found["twi"], area - np.log(width * 0.001), atol=0.01)
         assert np.abs(found["tpi_2700m"]).max() < 1e-3
 
 
@@ -335,16 +338,20 @@ class TestTiles:
         for name in NAMES:
             np.testing.assert_array_equal(found[name], layers[name][part], err_msg=name)
 
-    def test_the_mean_over_latitudes_has_no_step(
-        self, made: Any, ground: Any, scope: Scope, connected: Any, pixels_of: Any
-    ) -> None:
-        """Catches a kernel of one latitude for all: at 35 degrees one takes over from another."""
-        latitude = scope.geobox.geographic_extent.boundingbox
-        assert latitude.bottom < 35.2 < latitude.top + 0.1
-        bowl = (ground.north_m**2 + ground.east_m**2) / 2 / 5000
-        connected(made(4700 + bowl))
-        found = pixels_of(one("tpi_2700m", scope), scope.geobox)
-        assert np.ptp(found) < 0.01 * np.abs(found).max()
+
+def test_circles_are_round_at_every_latitude(
+    new_scenes: Any, further_north: Any, connected: Any, pixels_of: Any
+) -> None:
+    """Catches a kernel of one latitude for all: ridges from north to south tell its width."""
+    place, ground = further_north
+    scenes = new_scenes()
+    ridge = 4700 - ground.east_m**2 / 2 / 5000
+    scenes.image("USGS/SRTMGL1_003", {"elevation": ridge}, ground.geobox)
+    connected(scenes)
+    for radius, tolerance in ((900, 0.01), (2700, 0.01)):
+        found = pixels_of(one(f"tpi_{radius}m", Scope(place, (2019, 2020))), place)
+        # The mean of x^2 within a circle is radius^2 / 4.
+        np.testing.assert_allclose(found, radius**2 / 8 / 5000, rtol=tolerance)
 
 
 class TestMissing:
