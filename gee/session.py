@@ -7,6 +7,7 @@ workload tag. It never prompts.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,8 +140,17 @@ def quota_is_used_up() -> bool:
     return bool(_current is not None and getattr(_current.transport, "restricted", False))
 
 
+def _silence() -> None:
+    """Keep the client's libraries from telling in lines of their own what an error here tells."""
+    for name in ("google.auth", "google_auth_httplib2", "googleapiclient"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.ERROR)
+
+
 def _open(settings: EarthEngineSettings, study_folder: Path, access: tuple[Any, ...]) -> None:
     global _current
+    _silence()
     service: LocalEarthEngine | None = None
     transport: Any
     if settings.url is not None and settings.url.startswith(LOCAL_PREFIX):

@@ -30,6 +30,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from ee import oauth
+from google.auth.compute_engine import _metadata
 from google.auth.credentials import AnonymousCredentials
 from pydantic import ValidationError
 
@@ -43,6 +44,7 @@ from gee.settings import EarthEngineSettings
 from gee.transport import Transport
 
 PROJECT = "plateau-project"
+METADATA = "/computeMetadata/v1/instance/service-accounts/default"
 REFRESH_TOKEN = "1//refresh-of-the-stored-token"
 GCLOUD_TOKEN = "1//refresh-of-gcloud"
 CLIENT_SECRET = "secret-of-the-client"
@@ -75,6 +77,15 @@ class Google:
         self.tokens[made] = time.monotonic() + self.lifetime_s
         return 200, {"access_token": made, "expires_in": self.lifetime_s, "token_type": "Bearer"}
 
+    def metadata(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Answer as the server does that a machine of Google's finds beside it."""
+        if path.startswith(f"{METADATA}/token"):
+            status, answer = self.token(urllib.parse.urlencode({"path": path}).encode())
+            return status, answer
+        if path.startswith(METADATA):
+            return 200, {"email": "machine@plateau-project.iam", "scopes": ["cloud-platform"]}
+        return (200, {}) if path == "/" else (404, {})
+
     def answer(
         self, verb: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, str, bytes]:
@@ -103,13 +114,18 @@ def _handler(google: Google) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.path == "/token":
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            if "metadata-flavor" in headers:
+                status, document = google.metadata(self.path)
+                kind, content = "application/json", json.dumps(document).encode()
+            elif self.path == "/token":
                 status, document = google.token(body)
                 kind, content = "application/json", json.dumps(document).encode()
             else:
-                headers = {name.lower(): value for name, value in self.headers.items()}
                 status, kind, content = google.answer(self.command, self.path, headers, body)
             self.send_response(status)
+            if "metadata-flavor" in headers:
+                self.send_header("Metadata-Flavor", "Google")
             for name, value in google.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Type", kind)
@@ -161,7 +177,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     for name in (KEY_VARIABLE, "CLOUDSDK_CONFIG", "GOOGLE_CLOUD_PROJECT", "APPDATA"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
     return tmp_path
 
 
@@ -296,11 +311,35 @@ class TestWaysOfSigningIn:
             assert one_plus_one() == 2
         assert len(google_server.granted) > granted
 
+    def test_the_account_of_a_machine_of_google_s(
+        self, google_server: Google, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        address = google_server.url.removeprefix("http://")
+        monkeypatch.setenv("GCE_METADATA_IP", address)
+        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", address)
+        connect(home)
+        assert one_plus_one() == 2
+        assert google_server.granted[-1]["path"].startswith(f"{METADATA}/token")
+
     def test_none_at_all(self, google_server: Google, home: Path) -> None:
         message = error_of(lambda: connect(home), CredentialsError)
         assert "earthengine authenticate" in message
         assert "service_account_key" in message
         assert google_server.asked == []
+
+    @pytest.mark.parametrize("signed_in", [False, True])
+    def test_the_error_is_all_that_is_told(
+        self,
+        google_server: Google,
+        home: Path,
+        caplog: pytest.LogCaptureFixture,
+        signed_in: bool,
+    ) -> None:
+        """The client's libraries warn in lines of their own, which reach the terminal."""
+        if signed_in:
+            store_token(home)
+        error_of(lambda: connect(home, project="of-others"), CredentialsError)
+        assert [one.name for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
 class TestRequests:
@@ -534,7 +573,8 @@ class TestSecrets:
         capfd: pytest.CaptureFixture[str],
         day: str,
     ) -> None:
-        caplog.set_level(logging.DEBUG)
+        for name in ("", "google.auth", "google_auth_httplib2", "googleapiclient"):
+            caplog.set_level(logging.DEBUG, logger=name)
         if day == "expired":
             google_server.token_fault = {"status": 400, "body": {"error": "invalid_grant"}}
         elif day == "echo":
