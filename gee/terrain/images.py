@@ -23,7 +23,8 @@ def images(names: Collection[str], scope: Scope, settings: TerrainSettings) -> d
     latitudes = scope.latitudes()
 
     def averaged(image: ee.Image) -> ee.Image:
-        return averaged_from(image, lattice)
+        # A default projection may be overridden by what follows; neighbours must be native ones.
+        return averaged_from(image.reproject(lattice), lattice)
 
     def position_averaged(radius_m: int) -> ee.Image:
         return averaged(position(heights, radius_m, latitudes))

@@ -29,7 +29,7 @@ def position(heights: ee.Image, radius_m: int, latitudes: tuple[float, float]) -
     pixel_deg = LATTICE_ARC_SECONDS[radius_m] / 3600
     lattice = _lattice(pixel_deg)
     coarse = averaged_from(heights, heights.projection()).reproject(lattice)
-    mean = _mean_within(coarse, radius_m, pixel_deg, latitudes)
+    mean = _mean_within(coarse, radius_m, pixel_deg, latitudes).reproject(lattice)
     return heights.subtract(interpolated(mean, lattice, "bicubic"))
 
 

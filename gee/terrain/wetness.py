@@ -18,8 +18,9 @@ def wetness_index(rise: Gradient, projection: ee.Projection, settings: TerrainSe
     """
     area = ee.Image(settings.upslope_area).select([settings.upslope_area_band], ["twi"])
     lattice = area.projection()
-    steepness = averaged_from(rise.steepness(), projection).reproject(lattice)
+    steepness = averaged_from(rise.steepness().reproject(projection), projection).reproject(lattice)
     width = ee.Image.pixelArea().sqrt()
     per_width = area.toDouble().multiply(SQUARE_METRES_PER_SQUARE_KILOMETRE).divide(width)
     index = per_width.divide(steepness.max(settings.least_gradient)).log()
-    return interpolated(index, lattice)
+    # A pixel's own area is that of the lattice on which it is computed.
+    return interpolated(index.reproject(lattice), lattice)
