@@ -8,11 +8,14 @@ rows falls, again and again; the set of least cross-validated error is kept, and
 reported as the model's. The folds of each fit are honest; the choice among the sets is not.
 """
 
+from typing import Any
+
 import numpy as np
 from sklearn.model_selection import KFold
+from xgboost import XGBRegressor
 
 from local_ml.learning.importance import mean_absolute_shap
-from local_ml.learning.learners import Member, make_light_member
+from local_ml.learning.learners import make_light_member
 from local_ml.randomness import seed_for
 from local_ml.samples import SampleTable
 from local_ml.scores.metrics import r2
@@ -22,7 +25,11 @@ FEWEST = 2
 
 
 def flat_selection(
-    table: SampleTable, values: np.ndarray, measured: np.ndarray, settings: LearningSettings
+    table: SampleTable,
+    values: np.ndarray,
+    measured: np.ndarray,
+    settings: LearningSettings,
+    usual: bool = False,
 ) -> dict[str, float]:
     """Return ``reported`` and ``true`` R² of a flat SHAP-RFE, and how many features it kept.
 
@@ -31,13 +38,17 @@ def flat_selection(
     table : the sites, all features continuous
     values : (m, p) the same features at other places
     measured : (m,) the target there
+    settings : of the light XGBoost that ranks features in the product
+    usual : XGBoost as its library sets it instead, which is what most would take
     """
     seed = seed_for(settings.seed, "flat")
     folds = KFold(settings.validation.folds, shuffle=True, random_state=seed)
     splits = list(folds.split(table.values))
 
-    def fitted(rows: np.ndarray, columns: list[int]) -> Member:
-        member = make_light_member("xgboost", settings.selection, settings.ensemble, seed)
+    def fitted(rows: np.ndarray, columns: list[int]) -> Any:
+        member: Any = make_light_member("xgboost", settings.selection, settings.ensemble, seed)
+        if usual:
+            member = XGBRegressor(n_jobs=1, random_state=seed, verbosity=0)
         return member.fit(table.values[np.ix_(rows, columns)], table.target[rows])
 
     everything = np.arange(table.n)

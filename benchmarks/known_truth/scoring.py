@@ -48,8 +48,9 @@ def score_world(world: World, settings: LearningSettings) -> dict[str, Any]:
     -------
     document : ``map``, by contender against the true moisture; ``true``, by contender R² and RMSE
         against fresh measurements of it; ``reported``, by design those of our fusion;
-        ``held_out``, by design those of all contenders; ``flat``; ``coverage``, by the design
-        that intervals are promised for, under each design and on the map
+        ``held_out``, by design those of all contenders; ``flat``, and on noise ``flat_usual``, as
+        `flat_selection` tells; ``coverage``, by the design that intervals are promised for, under
+        each design and on the map
     """
     start = time.process_time()
     fitted = Fitted.on(world.table, settings, world.domain)
@@ -71,6 +72,10 @@ def score_world(world: World, settings: LearningSettings) -> dict[str, Any]:
             for promised in ("grouped", "knndm")
         },
     }
+    if world.is_noise:
+        document["flat_usual"] = flat_selection(
+            world.table, world.values, world.measured, settings, usual=True
+        )
     return document | {"cpu_seconds": round(time.process_time() - start, 1)}
 
 

@@ -61,6 +61,11 @@ class World:
     measured: np.ndarray
     domain: DomainSample
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether the moisture is the same everywhere, and all else error."""
+        return bool(np.ptp(self.truth) == 0)
+
 
 def make_world(family: str, number: int, sites: int = SITES, fresh: int = FRESH) -> World:
     """Return a world.

@@ -141,7 +141,8 @@ def _entry(rmse, **changes):
         "map": {name: {"rmse": value} for name, value in maps.items()},
         "true": {"fusion": {"r2": 0.5}},
         "reported": {name: {"r2": 0.5} for name in summary.DESIGNS},
-        "flat": {"reported": 0.7, "true": 0.5},
+        "flat": {"reported": 0.55, "true": 0.5},
+        "flat_usual": {"reported": 0.7, "true": 0.5},
         "coverage": {"grouped": {"grouped": {"0.9": 0.9}}},
     }
     return entry | changes
@@ -187,9 +188,10 @@ def test_on_noise_both_the_honest_and_the_flat_score_are_judged():
     told = summary.bars({"noise": [noise(0.49), noise(0.515)]})
     honest = [line for line in told.splitlines() if "nested R² (random folds) minus" in line]
     assert honest[0].endswith("| yes |")
-    flat = [line for line in told.splitlines() if "flat control minus its own" in line]
-    assert "+0.200" in flat[0]
-    assert flat[0].endswith("| yes |")
+    light, usual = [line for line in told.splitlines() if "by a flat SHAP-RFE" in line]
+    assert "+0.050" in light
+    assert light.endswith("| **no** |")
+    assert usual.endswith("| yes |")
     biased = summary.bars({"noise": [noise(0.60), noise(0.61)]})
     assert "within 2 standard errors of 0 | +0.1050 ± 0.0050 | **no** |" in biased
 
