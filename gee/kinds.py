@@ -18,7 +18,7 @@ import requests
 from ee.ee_exception import EEException
 from google.auth.exceptions import GoogleAuthError, InvalidOperation, RefreshError, TransportError
 from googleapiclient.errors import Error as ApiClientError
-from googleapiclient.errors import HttpError
+from googleapiclient.errors import HttpError, InvalidJsonError, UnknownApiNameOrVersion
 from httplib2.error import HttpLib2Error
 
 from gee.errors import (
@@ -81,6 +81,9 @@ _UNANSWERED = _Kind(
 _HALF = _Kind(BusyError, "the answer was broken off", "go on later; what is done is kept")
 _REFUSED = _Kind(
     RefusedError, "Earth Engine refuses the request", "it would be refused again as it is"
+)
+_ELSEWHERE = _Kind(
+    RefusedError, "what answers there is no Earth Engine", "check earthengine.url, or a proxy"
 )
 _LOCAL = _Kind(
     RefusedError,
@@ -169,6 +172,8 @@ def _kind_and_text(error: BaseException) -> tuple[_Kind, str] | None:
         return _UNREACHED, _one_line(error)
     if isinstance(error, json.JSONDecodeError):
         return _HALF, ""
+    if isinstance(error, UnknownApiNameOrVersion | InvalidJsonError):
+        return _ELSEWHERE, ""
     if isinstance(error, ApiClientError):
         return _REFUSED, _one_line(error)
     return None

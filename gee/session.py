@@ -158,7 +158,7 @@ def _open(settings: EarthEngineSettings, study_folder: Path, access: tuple[Any, 
         transport = service.transport()
         address, where = "http://127.0.0.1", f"earthengine.url = '{settings.url}'"
     else:
-        address = settings.url or ADDRESSES[settings.endpoint]
+        address = (settings.url or ADDRESSES[settings.endpoint]).rstrip("/")
         where = f"Earth Engine at {address}"
         deadline_s = min(settings.deadline_s, CONNECT_DEADLINE_S)
         transport = Transport(deadline_s, settings.workers, address)
@@ -177,9 +177,16 @@ def _open(settings: EarthEngineSettings, study_folder: Path, access: tuple[Any, 
         ee.data.setMaxRetries(0)  # `gee.asking` repeats, and nothing else
         ee.data.setUserAgent(USER_AGENT)
         ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
-        ee.Initialize(
-            credentials, url=address, project=project, http_transport=WholeAnswers(transport)
-        )
+        try:
+            ee.Initialize(
+                credentials, url=address, project=project, http_transport=WholeAnswers(transport)
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            # The client takes what it gets for a description of the service.
+            raise RefusedError(
+                f"{where}: what answers there is no Earth Engine ({type(error).__name__} in what "
+                "it says of itself); check earthengine.url, or a proxy"
+            ) from None
 
     try:
         asking.ask(initialize, where, min(settings.deadline_s, CONNECT_PATIENCE_S))

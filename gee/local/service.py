@@ -22,7 +22,7 @@ from gee.local.errors import CatalogueError, LocalServiceError, NotImplementedHe
 from gee.local.faults import Fault, Faults
 from gee.local.operations import OperationQueue
 from gee.local.pixels import caching
-from gee.local.request_log import RequestLog, RequestRecord, call_of
+from gee.local.request_log import RequestLog, RequestRecord, call_of, packed
 from gee.local.server import LoopbackServer
 from gee.local.signatures import algorithm_list
 from gee.local.transport import InProcessTransport
@@ -107,14 +107,14 @@ class LocalEarthEngine:
         except CatalogueError as error:
             answer = _json(LocalServiceError(500, f"Catalogue: {error}").to_json(), 500)
         except ConnectionError:
-            self._log(method, path, call, document, 0, started, fault)
+            self._log(method, path, call, body, 0, started, fault)
             raise
         except Exception as error:
             # A fault of the stand-in itself must look like one, and not like a broken connection.
             logging.getLogger(__name__).exception("%s %s", method, path)
             what = f"The local Earth Engine failed: {type(error).__name__}: {error}"
             answer = _json(LocalServiceError(500, what).to_json(), 500)
-        self._log(method, path, call, document, answer.status, started, fault)
+        self._log(method, path, call, body, answer.status, started, fault)
         return answer
 
     def _log(
@@ -122,14 +122,14 @@ class LocalEarthEngine:
         method: str,
         path: str,
         call: str,
-        document: dict[str, Any],
+        body: bytes,
         status: int,
         started: float,
         fault: Fault | None,
     ) -> None:
         seconds = time.monotonic() - started
         name = None if fault is None else fault.kind
-        self.requests.add(RequestRecord(method, path, call, document, status, seconds, name))
+        self.requests.add(RequestRecord(method, path, call, packed(body), status, seconds, name))
 
     def _faulty(self, fault: Fault | None) -> Answer | None:
         if fault is None:

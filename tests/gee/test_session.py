@@ -40,6 +40,8 @@ from gee.credentials import KEY_VARIABLE
 from gee.errors import BusyError, CredentialsError, RefusedError, ServiceError
 from gee.grid import geobox_of_region
 from gee.local import LocalEarthEngine
+from gee.local.answers import Answer
+from gee.local.server import LoopbackServer
 from gee.settings import EarthEngineSettings
 from gee.transport import Transport
 
@@ -492,6 +494,18 @@ class TestErrors:
         assert f"http://127.0.0.1:{port}: the connection is refused" in message
         assert time.monotonic() - started < 2.5
 
+    @pytest.mark.parametrize(("status", "content"), [(200, b"<html>"), (404, b""), (200, b"{}")])
+    def test_an_address_where_something_else_answers(
+        self, home: Path, status: int, content: bytes
+    ) -> None:
+        def handle(_verb: str, _uri: str, _body: bytes) -> Answer:
+            return Answer(status, "text/html", content)
+
+        with LoopbackServer(handle).start() as server:
+            message = error_of(lambda: connect(home, url=server.url), RefusedError)
+        assert "is no Earth Engine" in message
+        assert server.url in message
+
     def test_a_server_of_tokens_that_is_dead(
         self, google_server: Google, home: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -664,7 +678,7 @@ class TestStandIn:
 
     def test_over_an_address(self, study: Path, home: Path) -> None:
         with LocalEarthEngine(study / "scenes").serve() as server:
-            session.connect(EarthEngineSettings(url=server.url), study)
+            session.connect(EarthEngineSettings(url=f"{server.url}/"), study)
             assert session.local_service() is None
             assert ee.Image("HEIGHT").bandNames().getInfo() == ["m"]
             session.disconnect()

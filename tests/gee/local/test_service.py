@@ -337,6 +337,23 @@ class TestLog:
         body = next(iter(service.requests)).body
         assert "expression" in body
 
+    def test_a_log_of_many_requests_stays_small(self, service: LocalEarthEngine) -> None:
+        """Fault: a run of thousands of tiles keeps each graph as a dictionary and fills memory."""
+        body = json.dumps({"expression": {f"value{n}": {"constant": n} for n in range(10_000)}})
+        service.handle("POST", "http://x/v1/projects/p/value:compute", body.encode())
+        (record,) = service.requests
+        assert record.body == json.loads(body)
+        assert len(record.packed) < len(body) / 4
+
+    @pytest.mark.parametrize("body", [b"", b"[1]", b"{"])
+    def test_what_is_no_object_is_logged_as_none(
+        self, service: LocalEarthEngine, body: bytes
+    ) -> None:
+        """Fault: the log cannot be read after a request that was wrong."""
+        service.handle("POST", "http://x/v1/projects/p/value:compute", body)
+        (record,) = service.requests
+        assert (record.body, record.status) == ({}, 400)
+
 
 class TestLoopback:
     def test_the_client_over_http(self, world: Path, point_client_at: Callable[..., None]) -> None:
