@@ -73,18 +73,22 @@ def measure(
 
 
 def read(out: Path, key: str) -> list[dict[str, Any]]:
-    """Return the lines of one setting, without the one that a stopped run left unfinished."""
+    """Return the lines of one setting, a world once.
+
+    A line that a stopped run left unfinished is left out, and so is the second of two that runs
+    at the same time wrote of one world.
+    """
     if not out.exists():
         return []
-    entries = []
+    entries: dict[Job, dict[str, Any]] = {}
     for line in out.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
         except json.JSONDecodeError:
             continue
         if entry["key"] == key:
-            entries.append(entry)
-    return entries
+            entries.setdefault((entry["family"], entry["world"]), entry)
+    return list(entries.values())
 
 
 def _finished(

@@ -27,7 +27,8 @@ NAMES = (
     *(f"{table} {soil_property}" for table in LIMESODA for soil_property in PROPERTIES),
 )
 GROUP_M = {"vindum": 20.0, "meuse": 150.0}
-SHARE = 0.1
+LIMESODA_GROUP_M = 150.0
+SHARE = 0.1  # fields sampled on a grid are one chain of neighbours, divided into ten parts or more
 DOMAIN = 1000
 Read = tuple[SampleTable, DomainSample | None, TargetSettings]
 
@@ -65,7 +66,7 @@ def _limesoda(table: str, soil_property: str) -> Read:
         places[east].to_numpy(),
         places[north].to_numpy(),
         epsg,
-        50.0,
+        LIMESODA_GROUP_M,
     )
     unit = PROPERTIES[soil_property]
     target = TargetSettings(name=soil_property.lower(), unit=unit, minimum=0.0, maximum=100.0)
@@ -74,6 +75,7 @@ def _limesoda(table: str, soil_property: str) -> Read:
 
 def _with_rasters(name: str, folder: Path) -> Read:
     import rasterio
+    from rasterio.transform import rowcol
 
     epsg = {"vindum": 25832, "meuse": 28992}[name]
     observed = {"vindum": "som_pct", "meuse": "zinc"}[name]
@@ -84,7 +86,7 @@ def _with_rasters(name: str, folder: Path) -> Read:
             band = raster.read(1).astype(np.float64)
             # Two conventions of nodata, one of them written with fewer digits than pixels hold.
             band[(np.abs(band) > 1e6) | (band == raster.nodata)] = np.nan
-            rows, cols = raster.index(points["x"], points["y"])
+            rows, cols = rowcol(raster.transform, points["x"], points["y"])
             at_points.append(band[np.asarray(rows, int), np.asarray(cols, int)])
             everywhere.append(band)
             transform = raster.transform
