@@ -5,6 +5,7 @@ a `CovariateProvider`. What lies outside a covariate's valid range counts as mis
 samples and tiles.
 """
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from gee.grid import Tile
 from gee.pixels import read_window, windows_within_budget
 from gee.points import sample_points
 from gee.scope import Scope
+from gee.session import LOCAL_PREFIX
 from gee.settings import EarthEngineSettings
 from gee.stack import fingerprint as graph_fingerprint
 from gee.stack import stack
@@ -44,7 +46,7 @@ class EarthEngineProvider:
         self._settings, self._geobox = settings, geobox
         self._entries = {entry.name: entry for entry in candidates(settings)}
         self.covariates = tuple(_info(entry, settings) for entry in self._entries.values())
-        self.requests_at_once = settings.workers
+        self.requests_at_once = _requests_at_once(settings)
 
     def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:
         parts = windows_within_budget(shape, len(names))
@@ -115,7 +117,7 @@ class EarthEngineProvider:
                 rows,
                 cols,
                 points_per_request=self._settings.points_per_request,
-                workers=self._settings.workers,
+                workers=self.requests_at_once,
                 progress=task.advance,
             )
         missing: list[Missing] = []
@@ -152,6 +154,12 @@ def _info(entry: Covariate, settings: EarthEngineSettings) -> CovariateInfo:
     )
 
 
+def _requests_at_once(settings: EarthEngineSettings) -> int:
+    """Return as many as the service is to be asked; a stand-in in this process shares its cores."""
+    in_process = settings.url is not None and settings.url.startswith(LOCAL_PREFIX)
+    return min(settings.workers, os.cpu_count() or 1) if in_process else settings.workers
+
+
 def _outside(values: NDArray[np.float32], entry: Covariate) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         outside: NDArray[np.bool_] = (values < entry.minimum) | (values > entry.maximum)
@@ -166,4 +174,4 @@ def _service(url: str | None) -> str:
     """Return who computes: a port says nothing of what stands behind it, the folder does."""
     if url is None:
         return "Earth Engine"
-    return url if url.startswith("local:") else str(urlsplit(url).hostname)
+    return url if url.startswith(LOCAL_PREFIX) else str(urlsplit(url).hostname)

@@ -117,7 +117,7 @@ def _provenance(context: Context, region: Region, stack: CovariateStack) -> dict
             info.name: {
                 "source": info.source,
                 "fingerprint": made_from[info.name],
-                "licences": sorted({licence.name for licence in info.licences}),
+                "datasets": {licence.dataset: licence.name for licence in info.licences},
             }
             for info in stack.covariates
         },

@@ -87,7 +87,7 @@ def _tell_plan(context: Context, plans: Sequence[TilePlan]) -> None:
     if part:
         asked = [name for name in part[0].made_from if any(name in plan.asked for plan in part)]
         what = f"only {', '.join(asked)}" if asked else "no covariate anew"
-        context.tell("export", f"{len(part)} tiles are there with other covariates: reading {what}")
+        context.tell("export", f"in part there already: {len(part)} of the tiles; reading {what}")
 
 
 def _told(report: TilesReport, tiles: int, kept: Sequence[str]) -> str:

@@ -1,0 +1,144 @@
+"""Tiles of both sources: what they hold, and what is asked for again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import rasterio
+
+from export.covariates.provider import CovariateInfo
+from export.covariates.sampling import skew_check
+
+
+def test_tiles_hold_both_sources_and_what_was_sampled(earth_engine_study: Any) -> None:
+    study = earth_engine_study
+    done = study.alm90("export")
+    assert done.exit_code == 0, done.output
+    assert "4 of 4 tiles with 4 covariates (4 written, 0 kept)" in done.stdout
+    samples = pd.read_csv(study.folder / "samples.csv")
+    outside = 0
+    for path in (study.folder / "covariates" / "tiles").iterdir():
+        with rasterio.open(path) as dataset:
+            assert dataset.descriptions == ("region", "slope", "wetness", "twi", "elevation")
+            assert dataset.units[4] == "m"
+            bands, tags = dataset.read(), dataset.tags()
+            top, left, *_ = (int(number) for number in tags["window"].split())
+        outside += json.loads(tags["pixels_out_of_range"])["elevation"]
+        assert set(json.loads(tags["made_from"])) == {"slope", "wetness", "twi", "elevation"}
+        here = samples[
+            samples["row"].between(top, top + 31) & samples["col"].between(left, left + 31)
+        ]
+        for band, name in enumerate(["slope", "wetness", "twi", "elevation"], start=1):
+            held = bands[band, here["row"] - top, here["col"] - left]
+            np.testing.assert_array_equal(held, here[name].to_numpy(np.float32), err_msg=name)
+    assert outside > 0
+    assert f"out of range and so missing: elevation in {outside} pixels" in done.stdout
+
+
+def test_only_tiles_of_the_region_are_asked_for(
+    earth_engine_study: Any, earth_engine_grid: Any
+) -> None:
+    study = earth_engine_study
+    inside = np.zeros((64, 64), np.uint8)
+    inside[:32, 20:] = 1
+    path = study.folder / "mask.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=64, width=64, dtype="uint8",
+        crs="EPSG:4326", transform=earth_engine_grid.transform,
+    ) as dataset:  # fmt: skip
+        dataset.write(inside, 1)
+    study.write(region={"mask": "mask.tif"})
+    for command in ("sites", "sample", "export"):
+        assert study.alm90(command).exit_code == 0
+    assert sorted(study.tile_bytes()) == ["tile_r0000_c0000.tif", "tile_r0000_c0001.tif"]
+    assert len(study.pixel_requests()) == 2
+
+
+def test_a_second_export_sends_no_request_for_pixels(earth_engine_study: Any) -> None:
+    study = earth_engine_study
+    assert study.alm90("export").exit_code == 0
+    sent, before = len(study.pixel_requests()), study.tile_bytes()
+    assert sent == 4
+    again = study.alm90("export")
+    assert "(0 written, 4 kept)" in again.stdout
+    assert "out of range and so missing: elevation" in again.stdout  # what tiles hold stays so
+    assert len(study.pixel_requests()) == sent
+    assert study.tile_bytes() == before
+
+
+def test_one_changed_setting_asks_for_its_covariate_alone(earth_engine_study: Any) -> None:
+    """Fault: the whole stack is computed anew, a month's quota for one number."""
+    study = earth_engine_study
+    assert study.alm90("export").exit_code == 0
+    sent, before = len(study.pixel_requests()), study.tile_bytes()
+    study.write(earthengine={"terrain": {"least_gradient": 0.1}})
+    early = study.alm90("export")
+    assert "warning: twi: changed since the sites were sampled" in early.stdout
+    # The tiles no longer hold what the sites' samples do, so a model must not see them.
+    assert early.exit_code == 3
+    assert "sampled values are not what their tiles hold" in early.stderr
+    assert "twi" in early.stderr
+    assert "slope" not in early.stderr
+    assert "in part there already: 4 of the tiles; reading only twi" in early.stdout
+    asked = study.pixel_requests()[sent:]
+    assert len(asked) == 4
+    assert all('"twi"' in body and '"slope"' not in body for body in asked)
+    assert study.alm90("sample").exit_code == 0
+    done = study.alm90("export")
+    assert done.exit_code == 0, done.output
+    assert len(study.pixel_requests()) == sent + 4
+    with rasterio.open(study.folder / "covariates/tiles/tile_r0000_c0001.tif") as dataset:
+        now = dict(zip(dataset.descriptions, dataset.read(), strict=True))
+    with rasterio.MemoryFile(before["tile_r0000_c0001.tif"]) as memory, memory.open() as old:
+        then = dict(zip(old.descriptions, old.read(), strict=True))
+    for name in ("slope", "elevation", "wetness"):
+        np.testing.assert_array_equal(now[name], then[name])
+    assert not np.array_equal(now["twi"], then["twi"], equal_nan=True)
+
+
+def test_a_tile_taken_over_in_part_is_that_of_a_fresh_export(earth_engine_study: Any) -> None:
+    study = earth_engine_study
+    assert study.alm90("export").exit_code == 0
+    study.write(earthengine={"terrain": {"least_gradient": 0.1}})
+    assert study.alm90("sample").exit_code == 0
+    assert study.alm90("export").exit_code == 0
+    in_part = study.tile_bytes()
+    for path in (study.folder / "covariates" / "tiles").iterdir():
+        path.unlink()
+    assert study.alm90("export").exit_code == 0
+    assert study.tile_bytes() == in_part
+
+
+def test_an_altered_tile_is_no_source_of_bands(earth_engine_study: Any) -> None:
+    study = earth_engine_study
+    assert study.alm90("export").exit_code == 0
+    before = study.tile_bytes()
+    with rasterio.open(study.folder / "covariates/tiles/tile_r0001_c0001.tif", "r+") as dataset:
+        dataset.write(np.zeros((32, 32), np.float32), 1)
+    again = study.alm90("export")
+    assert "(1 written, 3 kept)" in again.stdout
+    assert study.tile_bytes() == before
+
+
+def test_the_skew_check_allows_the_service_a_little_and_a_raster_nothing(
+    earth_engine_study: Any, earth_engine_grid: Any
+) -> None:
+    study = earth_engine_study
+    assert study.alm90("export").exit_code == 0
+    files = {path.stem: path for path in (study.folder / "covariates" / "tiles").iterdir()}
+    samples = pd.read_csv(study.folder / "samples.csv").dropna(subset=["elevation"]).head(20)
+    moved = samples[["elevation"]].to_numpy(np.float32) + np.float32(0.5)
+
+    def differences(tolerance: float, values: np.ndarray) -> int:
+        info = CovariateInfo("elevation", "m", "nodata", "terrain", False, "", tolerance=tolerance)
+        return len(
+            skew_check(values, [info], samples["row"], samples["col"], earth_engine_grid, 32, files)
+        )
+
+    assert differences(1e-4 * 9500, moved) == 0
+    assert differences(0.0, moved) == 20
+    assert differences(0.4, moved) == 20
+    assert differences(1e-4 * 9500, np.full_like(moved, np.nan)) == 20
