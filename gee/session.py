@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,6 +58,18 @@ class _Session:
     settings: EarthEngineSettings
     transport: Any
     slots: Slots
+    service: LocalEarthEngine | None = None
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What is to be connected to, and as whom; `where` begins the errors of connecting."""
+
+    where: str
+    address: str
+    project: str
+    credentials: Any
+    transport: Any
     service: LocalEarthEngine | None = None
 
 
@@ -151,52 +164,60 @@ def _silence() -> None:
 def _open(settings: EarthEngineSettings, study_folder: Path, access: tuple[Any, ...]) -> None:
     global _current
     _silence()
-    service: LocalEarthEngine | None = None
-    transport: Any
-    if settings.url is not None and settings.url.startswith(LOCAL_PREFIX):
-        service = _local_service(settings.url, study_folder)
-        transport = service.transport()
-        address, where = "http://127.0.0.1", f"earthengine.url = '{settings.url}'"
-    else:
-        address = (settings.url or ADDRESSES[settings.endpoint]).rstrip("/")
-        where = f"Earth Engine at {address}"
-        deadline_s = min(settings.deadline_s, CONNECT_DEADLINE_S)
-        transport = Transport(deadline_s, settings.workers, address)
-    if settings.url is None:
-        project = _project(settings)
-        where = f"{where}, project '{project}'"
-        credentials = find_credentials(_key_file(settings, study_folder))
-    else:
-        project = settings.project or LOCAL_PROJECT
-        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
-
-    def initialize() -> None:
-        ee.Reset()
-        # A list that is not empty keeps Initialize from fetching one from elsewhere, unbounded.
-        deprecation.deprecated_assets = {"none": _NO_ASSET}
-        ee.data.setMaxRetries(0)  # `gee.asking` repeats, and nothing else
-        ee.data.setUserAgent(USER_AGENT)
-        ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
-        try:
-            ee.Initialize(
-                credentials, url=address, project=project, http_transport=WholeAnswers(transport)
-            )
-        except (AttributeError, KeyError, TypeError) as error:
-            # The client takes what it gets for a description of the service.
-            raise RefusedError(
-                f"{where}: what answers there is no Earth Engine ({type(error).__name__} in what "
-                "it says of itself); check earthengine.url, or a proxy"
-            ) from None
-
+    target = _target(settings, study_folder)
     try:
-        asking.ask(initialize, where, min(settings.deadline_s, CONNECT_PATIENCE_S))
+        patience_s = min(settings.deadline_s, CONNECT_PATIENCE_S)
+        asking.ask(partial(_initialize, target), target.where, patience_s)
     except BaseException:
         ee.Reset()
-        transport.close()
+        target.transport.close()
         raise
-    if isinstance(transport, Transport):
-        transport.deadline_s = settings.deadline_s
-    _current = _Session(access, settings, transport, Slots(settings.workers), service)
+    if isinstance(target.transport, Transport):
+        target.transport.deadline_s = settings.deadline_s
+    slots = Slots(settings.workers)
+    _current = _Session(access, settings, target.transport, slots, target.service)
+
+
+def _target(settings: EarthEngineSettings, study_folder: Path) -> _Target:
+    nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    free_of_charge = settings.project or LOCAL_PROJECT
+    if settings.url is not None and settings.url.startswith(LOCAL_PREFIX):
+        service = _local_service(settings.url, study_folder)
+        where = f"earthengine.url = '{settings.url}'"
+        # The address is never asked: the transport answers.
+        address = "http://127.0.0.1"
+        return _Target(where, address, free_of_charge, nobody, service.transport(), service)
+    address = (settings.url or ADDRESSES[settings.endpoint]).rstrip("/")
+    where = f"Earth Engine at {address}"
+    deadline_s = min(settings.deadline_s, CONNECT_DEADLINE_S)
+    transport = Transport(deadline_s, settings.workers, address)
+    if settings.url is not None:
+        return _Target(where, address, free_of_charge, nobody, transport)
+    project = _project(settings)
+    credentials = find_credentials(_key_file(settings, study_folder))
+    return _Target(f"{where}, project '{project}'", address, project, credentials, transport)
+
+
+def _initialize(target: _Target) -> None:
+    ee.Reset()
+    # A list that is not empty keeps Initialize from fetching one from elsewhere, unbounded.
+    deprecation.deprecated_assets = {"none": _NO_ASSET}
+    ee.data.setMaxRetries(0)  # `gee.asking` repeats, and nothing else
+    ee.data.setUserAgent(USER_AGENT)
+    ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
+    try:
+        ee.Initialize(
+            target.credentials,
+            url=target.address,
+            project=target.project,
+            http_transport=WholeAnswers(target.transport),
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        # The client takes what it gets for a description of the service.
+        raise RefusedError(
+            f"{target.where}: what answers there is no Earth Engine ({type(error).__name__} in "
+            "what it says of itself); check earthengine.url, or a proxy"
+        ) from None
 
 
 def _disconnect() -> None:

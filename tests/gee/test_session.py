@@ -18,6 +18,7 @@ import traceback
 import urllib.parse
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -387,6 +388,30 @@ class TestRequests:
             thread.join()
         assert time.monotonic() - started < 24 * 0.3 / 2, "requests wait for each other"
         assert "pool is full" not in caplog.text
+
+    def test_no_more_at_once_than_workers(self, home: Path) -> None:
+        """From all threads together, whatever they ask for."""
+        service = LocalEarthEngine()
+        under_way, most = [0], [0]
+        lock = threading.Lock()
+
+        def handle(verb: str, uri: str, body: bytes) -> Answer:
+            with lock:
+                under_way[0] += 1
+                most[0] = max(most[0], under_way[0])
+            time.sleep(0.02)
+            answer = service.handle(verb, uri, body)
+            with lock:
+                under_way[0] -= 1
+            return answer
+
+        with LoopbackServer(handle).start() as server, ThreadPoolExecutor(12) as executor:
+            connect(home, url=server.url, workers=3)
+            for _ in range(24):
+                executor.submit(session.ask, ee.Number(1).getInfo, "a number")
+            executor.shutdown()
+            session.disconnect()
+        assert most[0] == 3
 
     def test_a_netrc_file_does_not_take_the_token_s_place(
         self, google_server: Google, home: Path, monkeypatch: pytest.MonkeyPatch
