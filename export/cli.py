@@ -172,7 +172,9 @@ def init(
     ],
     example: Annotated[
         str | None,
-        typer.Option(help="fill it with an example: 'plateau', a synthetic region of known truth"),
+        typer.Option(
+            help="fill it with an example: 'plateau', a synthetic region of known truth seen by satellites, or 'plateau-rasters', the same with its covariates as files"
+        ),
     ] = None,
     record: Annotated[
         Path | None,

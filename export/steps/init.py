@@ -9,7 +9,7 @@ from export.study.record import values_from_record
 from export.study.template import study_template
 from local_ml.files import write_whole
 
-_EXAMPLES = ("plateau",)
+_EXAMPLES = ("plateau", "plateau-rasters")
 
 # A region to begin with: the box of the published map, which the user narrows.
 _PLATEAU_REGION = {"west": 68.0244444, "south": 25.8138889, "east": 104.6825, "north": 39.805}
@@ -60,8 +60,8 @@ def init_study(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StudyError(f"{folder} cannot be made a folder: {error.strerror}") from error
-    if example == "plateau":
-        values |= _plateau(folder)
+    if example is not None:
+        values |= _plateau(folder, scenes=example == "plateau")
     text = study_template(values)
     parse_study(text, str(path))
     write_whole(path, text.encode())
@@ -73,10 +73,10 @@ def init_study(
     )
 
 
-def _plateau(folder: Path) -> dict[str, Any]:
+def _plateau(folder: Path, *, scenes: bool) -> dict[str, Any]:
     from export.plateau import write_plateau
 
-    plateau = write_plateau(folder)
+    plateau = write_plateau(folder, scenes=scenes)
     west, south, east, north = plateau.region
     return {
         "title": "Example plateau: synthetic, its true moisture known",
@@ -90,6 +90,7 @@ def _plateau(folder: Path) -> dict[str, Any]:
         },
         "sites": plateau.sites,
         "covariates": plateau.covariates,
+        **({"earthengine": plateau.earthengine} if plateau.earthengine else {}),
         "map": {"reference": plateau.truth_file},
         **_EXAMPLE_LEARNING,
     }

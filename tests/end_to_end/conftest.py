@@ -53,6 +53,12 @@ def run_as_typed(*arguments: object, **options: Any) -> "subprocess.CompletedPro
 
 
 @pytest.fixture(scope="session")
+def light_learning() -> dict[str, Any]:
+    """Settings with which learning takes seconds."""
+    return LEARNING
+
+
+@pytest.fixture(scope="session")
 def plateau_values(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A folder with the files of a small plateau, and the values of its study.toml."""
     folder = tmp_path_factory.mktemp("plateau")
