@@ -173,7 +173,8 @@ def init(
     example: Annotated[
         str | None,
         typer.Option(
-            help="fill it with an example: 'plateau', a synthetic region of known truth seen by satellites, or 'plateau-rasters', the same with its covariates as files"
+            help="fill it with an example: 'plateau', a synthetic region of known truth as "
+            "satellites see it, or 'plateau-rasters', the same with covariates as files"
         ),
     ] = None,
     record: Annotated[
