@@ -23,7 +23,7 @@ from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.prediction.fusion_rule import FusionRule
 from local_ml.prediction.interval_rule import IntervalRule
 from local_ml.prediction.maximum_rule import MaximumRule
-from local_ml.prediction.predictor import ARRAYS, MANIFEST, SCHEMA_VERSION
+from local_ml.prediction.predictor import ARRAYS, MANIFEST, RESIDUAL, SCHEMA_VERSION
 from local_ml.settings import TargetSettings
 from local_ml.versions import library_versions
 
@@ -42,6 +42,7 @@ def write_bundle(
     settings: Mapping[str, Any],
     no_skill: str | None = None,
     maximum: MaximumRule | None = None,
+    residual: Any = None,
     extra: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a model, and return its fingerprint (sha256 of the manifest).
@@ -62,6 +63,8 @@ def write_bundle(
     seed : of the study
     settings : of the learning, plain values
     maximum : covariate that bounds the target at each place; None: the constant bound alone
+    residual : fitted regressor of the residuals, which reads one column more than the members, the
+        fused prediction; None where the rule has none
     no_skill : a sentence where validation shows no skill; whoever predicts is told it
     extra : further plain values to keep with the model, such as its scores
 
@@ -90,21 +93,17 @@ def write_bundle(
             f"the area of applicability has {applicability.columns} columns, but the features "
             f"make {len(encoding.columns)}: {', '.join(encoding.columns)}"
         )
-    arrays = _npz(forests, applicability)
+    corrections = _residual_forest(residual, rule, encoding)
+    arrays = _npz(forests | corrections, applicability)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "target": target.model_dump(),
         "features": [feature.to_json() for feature in encoding.features],
         "encoding": {"columns": encoding.columns, "medians": encoding.medians},
         "members": [
-            {
-                "name": name,
-                "kind": member_kind(members[name]),
-                "forest": {"trees": len(forest.roots), "nodes": len(forest.feature)}
-                | forest.scalars(),
-            }
-            for name, forest in forests.items()
+            {"name": name, **_told(members[name], forest)} for name, forest in forests.items()
         ],
+        "residual": _told(residual, corrections[RESIDUAL]) if corrections else None,
         "fusion": rule.to_json(),
         "intervals": intervals.to_json(),
         "applicability": applicability.scalars(),
@@ -146,6 +145,26 @@ def _require_agreement(
                     f"{getattr(of_part, name)} in the {part}; fit all under the settings of the "
                     "target"
                 )
+
+
+def _residual_forest(
+    residual: Any, rule: FusionRule, encoding: FeatureEncoding
+) -> dict[str, CompiledForest]:
+    if rule.residual != (residual is not None):
+        raise BundleError("the fusion adds a residual model, or there is one that it does not add")
+    if residual is None:
+        return {}
+    if residual.n_features_in_ != len(encoding.columns) + 1:
+        raise BundleError(
+            f"the residual model was fitted on {residual.n_features_in_} columns; it reads the "
+            f"{len(encoding.columns)} of the features and the fused prediction"
+        )
+    return {RESIDUAL: compile_forest(residual)}
+
+
+def _told(fitted: Any, forest: CompiledForest) -> dict[str, Any]:
+    size = {"trees": len(forest.roots), "nodes": len(forest.feature)}
+    return {"kind": member_kind(fitted), "forest": size | forest.scalars()}
 
 
 def _npz(forests: Mapping[str, CompiledForest], applicability: ApplicabilityRule) -> bytes:

@@ -113,6 +113,7 @@ def train(
         seed=settings.seed,
         settings=settings.decisive(),
         maximum=fitted.maximum,
+        residual=fitted.residual_model if fitted.rule.residual else None,
         no_skill=told["no_skill"],
         extra={
             "rows_used": len(fitted.used_rows),

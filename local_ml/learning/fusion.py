@@ -180,6 +180,7 @@ def fit_fusion(
     target: TargetSettings,
     settings: FusionSettings,
     weight: np.ndarray | None = None,
+    added: np.ndarray | None = None,
 ) -> FusionRule:
     """Fit weights, calibration, dial and smearing on out-of-fold predictions.
 
@@ -190,6 +191,8 @@ def fit_fusion(
     target : bounds and transform
     settings : of the fusion
     weight : (n,) of the sites, positive; None: equal
+    added : (k,) what a residual model adds to the rows of `out_of_fold`, none of which it was
+        fitted on; used by that correction alone, for its smearing
 
     Raises
     ------
@@ -231,11 +234,12 @@ def fit_fusion(
         maximum=target.maximum,
         curve=matched if settings.correction == "distribution" else curve,
         distribution=matched if "distribution" in settings.products else None,
+        residual=settings.correction == "residual",
     )
     # A matched distribution goes through the exponential quantile by quantile.
     if target.transform == "none" or settings.correction == "distribution":
         return rule
-    residual = observed - rule.calibrate(rule.fuse(predictions))
+    residual = observed - rule.calibrate(rule.fuse(predictions), added)
     smearing = float(np.average(np.exp(residual), weights=weight))
     return replace(rule, smearing=smearing)
 
@@ -246,6 +250,7 @@ def fit_alternatives(
     target: TargetSettings,
     settings: FusionSettings,
     weight: np.ndarray | None = None,
+    added: np.ndarray | None = None,
 ) -> dict[str, FusionRule]:
     """Fit every correction on the same predictions, so that each can be scored beside the others.
 
@@ -253,16 +258,19 @@ def fit_alternatives(
 
     Returns
     -------
-    rules : ``none``, ``linear``, ``isotonic``, ``distribution``, and ``variance_restored``, which
-        is the linear one with its dial at 1 ("ZZ" of Belitz and Stackelberg 2021)
+    rules : ``none``, ``linear``, ``isotonic``, ``distribution``, ``residual``, and
+        ``variance_restored``, which is the linear one with its dial at 1 ("ZZ" of Belitz and
+        Stackelberg 2021)
     """
     choices: dict[str, dict[str, object]] = {
         name: {"correction": name, "variance_dial": 0.0}
-        for name in ("none", "linear", "isotonic", "distribution")
+        for name in ("none", "linear", "isotonic", "distribution", "residual")
     }
     choices["variance_restored"] = {"correction": "linear", "variance_dial": 1.0}
     return {
-        name: fit_fusion(out_of_fold, observed, target, settings.model_copy(update=changes), weight)
+        name: fit_fusion(
+            out_of_fold, observed, target, settings.model_copy(update=changes), weight, added
+        )
         for name, changes in choices.items()
     }
 

@@ -23,9 +23,10 @@ from local_ml.learning.ensemble import (
 )
 from local_ml.learning.fusion import fit_alternatives, fit_fusion, precision_weights
 from local_ml.learning.learners import Member
+from local_ml.learning.residual_model import cross_fitted, fit_residual_model
 from local_ml.learning.selection import SelectionResult, select_features
 from local_ml.prediction.features_encoding import FeatureEncoding
-from local_ml.prediction.fusion_rule import FusionRule
+from local_ml.prediction.fusion_rule import FusionRule, with_fused
 from local_ml.prediction.interval_rule import members_spread
 from local_ml.prediction.maximum_rule import MaximumRule
 from local_ml.prediction.target_transform import TargetTransform
@@ -73,6 +74,7 @@ class FittedPipeline:
     weight : (n_used,) of the sites, mean 1
     alternatives : rules of every correction, fitted on the same predictions, to be scored beside
         `rule`
+    residual_model : forest of the out-of-fold residuals, for the correction of that name
     maximum : which covariate bounds the target at each place; None: the constant bound alone
     """
 
@@ -85,6 +87,7 @@ class FittedPipeline:
     used_rows: np.ndarray
     weight: np.ndarray
     alternatives: dict[str, FusionRule]
+    residual_model: Member
     maximum: MaximumRule | None = None
 
     def predict(self, table: SampleTable | np.ndarray) -> np.ndarray:
@@ -110,20 +113,23 @@ class FittedPipeline:
 
     def deliver(self, table: SampleTable | np.ndarray) -> Delivered:
         """Return all that can be said of rows; the members predict once. `table` as above."""
-        matrix, valid = self._member_predictions(table)
+        matrix, valid, X = self._member_predictions(table)
         upper = self._upper(table)
+        fused, added = self.rule.fuse(matrix), np.zeros(len(matrix))
+        if valid.any():
+            added[valid] = self.residual_model.predict(with_fused(X, fused[valid]))
 
         def known(values: np.ndarray) -> np.ndarray:
             return np.where(valid, values, np.nan)
 
-        value, clipped = self.rule.deliver(matrix, upper)
+        value, clipped = self.rule.deliver(matrix, upper, added)
         return Delivered(
             value=known(value),
             clipped=clipped & valid,
-            transformed=known(self.rule.calibrate(self.rule.fuse(matrix))),
+            transformed=known(self.rule.calibrate(fused, added)),
             spread=known(members_spread(matrix)),
             alternatives={
-                name: known(rule.deliver(matrix, upper)[0])
+                name: known(rule.deliver(matrix, upper, added)[0])
                 for name, rule in self.alternatives.items()
             },
         )
@@ -136,7 +142,10 @@ class FittedPipeline:
             return None
         return self.maximum.bound(table[:, self.candidates.index(self.maximum.covariate.name)])
 
-    def _member_predictions(self, table: SampleTable | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _member_predictions(
+        self, table: SampleTable | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the members' predictions, which rows have any, and the matrix of those rows."""
         if isinstance(table, SampleTable):
             values = table.with_features(self.selection.chosen).values
         else:
@@ -149,10 +158,10 @@ class FittedPipeline:
             values = table[:, columns]
         valid = self.encoding.valid(values)
         predictions = np.zeros((len(values), len(self.members)))
+        X = self.encoding.encode(values[valid])
         if valid.any():
-            X = self.encoding.encode(values[valid])
             predictions[valid] = predict_members(self.members, X)
-        return predictions, valid
+        return predictions, valid, X
 
 
 @dataclass(frozen=True)
@@ -221,24 +230,49 @@ class MoisturePipeline:
             used, response, settings.ensemble, settings.fusion, seed, weight, explain
         )
         tell(FIT_PARTS[1])
-        members = fit_members(
-            encoding.encode(used.values), response, settings.ensemble, seed, weight
-        )
+        X = encoding.encode(used.values)
+        residual_model, added = self._residuals(X, held_out, response, weight)
+        members = fit_members(X, response, settings.ensemble, seed, weight)
         tell(FIT_PARTS[2])
         return FittedPipeline(
             candidates=table.names,
             selection=selection,
             encoding=encoding,
             members=members,
-            rule=fit_fusion(held_out, response, settings.target, settings.fusion, weight),
+            rule=fit_fusion(held_out, response, settings.target, settings.fusion, weight, added),
             alternatives=fit_alternatives(
-                held_out, response, settings.target, settings.fusion, weight
+                held_out, response, settings.target, settings.fusion, weight, added
             ),
+            residual_model=residual_model,
             out_of_fold=held_out,
             used_rows=used_rows,
             weight=weight,
             maximum=bounding,
         )
+
+    def _residuals(
+        self,
+        X: np.ndarray,
+        held_out: OutOfFoldPredictions,
+        response: np.ndarray,
+        weight: np.ndarray,
+    ) -> tuple[Member, np.ndarray | None]:
+        """Fit the residual model, and tell what it adds to rows that it did not know.
+
+        The latter only where something is made of it: the smearing of a logarithm.
+        """
+        settings, seed = self.settings, self.settings.seed
+        plain = settings.fusion.model_copy(update={"correction": "none", "variance_dial": 0.0})
+        rule = fit_fusion(held_out, response, settings.target, plain, weight)
+        fused, rows = rule.fuse(held_out.predictions), held_out.rows
+        residual = response[rows] - fused
+        model = fit_residual_model(X[rows], fused, residual, settings.ensemble, seed, weight[rows])
+        if settings.target.transform == "none":
+            return model, None
+        added = cross_fitted(
+            X[rows], fused, residual, held_out, settings.ensemble, seed, weight[rows]
+        )
+        return model, added
 
 
 def _require_learnable(table: SampleTable, which: str) -> None:

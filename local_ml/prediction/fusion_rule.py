@@ -36,6 +36,8 @@ class FusionRule:
     curve : (fused, corrected) pairs on the transformed scale, joined by straight lines, in the
         place of intercept and slope; None where the line is used. Beyond its ends the correction
         stays what it is there too
+    residual : whether the prediction of a forest of the residuals is added to the fused one, in
+        the place of intercept and slope
     distribution : a curve that gives the predictions the distribution of the observations, for
         the second product; None where it was not asked for
 
@@ -57,6 +59,7 @@ class FusionRule:
     maximum: float | None = None
     curve: Curve | None = None
     distribution: Curve | None = None
+    residual: bool = False
 
     def __post_init__(self) -> None:
         if not self.members or len(set(self.members)) < len(self.members):
@@ -82,6 +85,8 @@ class FusionRule:
             )
         if None not in (self.minimum, self.maximum) and not self.minimum < self.maximum:  # type: ignore[operator]
             raise ValueError(f"minimum {self.minimum} must lie below maximum {self.maximum}")
+        if self.residual and (self.curve is not None or (self.intercept, self.slope) != (0, 1)):
+            raise ValueError("a residual model takes the place of line and curve")
         for name in ("curve", "distribution"):
             curve = getattr(self, name)
             if curve is not None:
@@ -111,8 +116,24 @@ class FusionRule:
             fused += weight * predictions[:, column]
         return fused
 
-    def calibrate(self, fused: np.ndarray) -> np.ndarray:
-        """Return the calibrated prediction, (n,) float64, on the transformed scale."""
+    def calibrate(self, fused: np.ndarray, residual: np.ndarray | None = None) -> np.ndarray:
+        """Return the calibrated prediction, (n,) float64, on the transformed scale.
+
+        Parameters
+        ----------
+        fused : (n,) from `fuse`
+        residual : (n,) prediction of the residual model at `with_fused`, where the rule has one
+
+        Raises
+        ------
+        PredictionError
+            The rule has a residual model, and its predictions are not given.
+        """
+        if self.residual:
+            if residual is None:
+                raise PredictionError("the predictions of the residual model are needed")
+            added: np.ndarray = np.asarray(fused, dtype=np.float64) + residual
+            return added
         if self.curve is not None:
             return _follow(self.curve, fused)
         fused = np.asarray(fused, dtype=np.float64)
@@ -121,7 +142,10 @@ class FusionRule:
         return calibrated
 
     def deliver(
-        self, predictions: np.ndarray, upper: np.ndarray | None = None
+        self,
+        predictions: np.ndarray,
+        upper: np.ndarray | None = None,
+        residual: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Fuse, calibrate, go back to the target's unit, clip to the physical bounds.
 
@@ -130,13 +154,14 @@ class FusionRule:
         predictions : (n, members) float, on the transformed scale
         upper : (n,) bound of each place, in the target's unit, NaN where there is none; see
             `maximum_rule`. None: the constant bounds alone
+        residual : as for `calibrate`
 
         Returns
         -------
         value : (n,) float64, in the target's unit
         clipped : (n,) bool, where a bound was put in the place of the value
         """
-        value = self.calibrate(self.fuse(predictions))
+        value = self.calibrate(self.fuse(predictions), residual)
         if self.transform == "log":
             value = self.smearing * np.exp(value)
         return clip_to_bounds(value, self.minimum, self.maximum, upper)
@@ -180,6 +205,11 @@ class FusionRule:
         }
         listed = {name: tuple(document[name]) for name in ("members", "weights")}
         return cls(**(document | listed | curves))
+
+
+def with_fused(matrix: np.ndarray, fused: np.ndarray) -> np.ndarray:
+    """Return what a residual model reads: the model matrix and the fused prediction, float32."""
+    return np.column_stack([matrix, fused]).astype(np.float32)
 
 
 def _require_rising(name: str, curve: Curve) -> None:

@@ -24,13 +24,15 @@ from local_ml.forest.compiled import CompiledForest
 from local_ml.forest.evaluate import evaluate
 from local_ml.prediction.applicability_rule import ApplicabilityRule
 from local_ml.prediction.features_encoding import FeatureEncoding
-from local_ml.prediction.fusion_rule import FusionRule
+from local_ml.prediction.fusion_rule import FusionRule, with_fused
 from local_ml.prediction.interval_rule import IntervalRule, members_spread
 from local_ml.prediction.maximum_rule import MaximumRule
 
 SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
+RESIDUAL = "residual_model"
+"""What the arrays of the residual model are named by, beside those of the members."""
 
 # Pixels that are encoded at a time: some 100 columns of them take 25 MB.
 BLOCK_PIXELS = 65536
@@ -91,6 +93,7 @@ class Predictor:
     fingerprint : sha256 of the manifest, which holds the sha256 of the arrays
     no_skill : a sentence where validation showed no skill, None where it did
     maximum : which covariate bounds the target at each place; None: the constant bound alone
+    residual : forest whose prediction is added to the fused one; None where the rule has none
     """
 
     encoding: FeatureEncoding
@@ -103,6 +106,7 @@ class Predictor:
     fingerprint: str
     no_skill: str | None = None
     maximum: MaximumRule | None = None
+    residual: CompiledForest | None = None
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -188,13 +192,17 @@ class Predictor:
             bound = self._bound(flat, kept)
             if bound is not None:
                 without_maximum += int(np.isnan(bound).sum())
-            delivered, clipped[kept] = self.rule.deliver(predictions, bound)
+            fused = self.rule.fuse(predictions)
+            added = None
+            if self.residual is not None:
+                added = evaluate(self.residual, with_fused(matrix, fused))
+            delivered, clipped[kept] = self.rule.deliver(predictions, bound, added)
             value[kept] = delivered
             if distribution is not None:
                 distribution[kept], _ = self.rule.deliver_distribution(predictions, bound)
             members[:, kept] = predictions.T
             lower[kept], upper[kept] = self.intervals.bounds(
-                self.rule.calibrate(self.rule.fuse(predictions)),
+                self.rule.calibrate(fused, added),
                 members_spread(predictions),
                 bound,
             )
@@ -321,6 +329,11 @@ def _assemble(
     for name, forest in zip(rule.members, forests, strict=True):
         if forest.columns > len(encoding.columns):
             raise ValueError(f"{name} reads more columns than the features make")
+    residual = None
+    if rule.residual:
+        residual = _forest({"name": RESIDUAL, **manifest["residual"]}, arrays)
+        if residual.columns > len(encoding.columns) + 1:
+            raise ValueError("the residual model reads more columns than there are")
     return Predictor(
         encoding=encoding,
         forests=forests,
@@ -332,6 +345,7 @@ def _assemble(
         fingerprint=fingerprint,
         no_skill=manifest["no_skill"],
         maximum=None if maximum is None else MaximumRule.from_json(maximum),
+        residual=residual,
     )
 
 

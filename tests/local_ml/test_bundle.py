@@ -67,6 +67,7 @@ def test_the_manifest_says_what_the_model_is(bundle_folder):
         "features",
         "encoding",
         "members",
+        "residual",
         "fusion",
         "intervals",
         "applicability",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_ml.errors import PredictionError
-from local_ml.prediction.fusion_rule import FusionRule
+from local_ml.prediction.fusion_rule import FusionRule, with_fused
 
 
 def rule(**changes: object) -> FusionRule:
@@ -179,3 +179,18 @@ def test_a_curve_that_does_not_rise_is_refused(curve):
     """A map in which wetter predictions become drier values."""
     with pytest.raises(ValueError, match="curve must"):
         rule(curve=curve)
+
+
+def test_a_residual_model_is_added_and_never_forgotten():
+    """Fault: a rule made for a residual model that delivers the fused prediction alone."""
+    corrected = rule(intercept=0.0, slope=1.0, residual=True, minimum=None, maximum=None)
+    predictions = np.array([[0.2, 0.4], [0.6, 0.6]])
+    value, _ = corrected.deliver(predictions, residual=np.array([0.1, -0.2]))
+    np.testing.assert_allclose(value, corrected.fuse(predictions) + np.array([0.1, -0.2]))
+    with pytest.raises(PredictionError, match="residual model are needed"):
+        corrected.deliver(predictions)
+    with pytest.raises(ValueError, match="takes the place of line and curve"):
+        rule(intercept=0.1, slope=1.0, residual=True)
+    matrix = with_fused(np.zeros((2, 3), np.float32), np.array([0.25, 0.5]))
+    assert matrix.dtype == np.float32
+    np.testing.assert_array_equal(matrix[:, 3], [0.25, 0.5])

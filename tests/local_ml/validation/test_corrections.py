@@ -33,7 +33,7 @@ SETTINGS = LearningSettings(
         folds=3, designs=("random", "grouped"), ablation="grouped", workers=1
     ),
 )
-CORRECTIONS = ["none", "linear", "isotonic", "distribution", "variance_restored"]
+CORRECTIONS = ["none", "linear", "isotonic", "distribution", "residual", "variance_restored"]
 
 
 def _table(n=120, seed=0):
