@@ -186,14 +186,20 @@ def write_covariate_tiles(
     refused = 0
 
     def make(plan: TilePlan) -> _Outcome:
+        name = plan.tile.name
         if plan.done:
             return _Outcome(plan, None, _out_of_range(plan.file))
         try:
-            return _Outcome(plan, None, _write_tile(plan, stack, region))
+            out_of_range = _write_tile(plan, stack, region)
         except WriteError:
             raise
         except (ExportError, RefusedError, TooLargeError) as error:
+            plan.file.unlink(missing_ok=True)  # one of other inputs must not stand in for it
+            journal.record_failure(STEP, name, str(error))
             return _Outcome(plan, error, {})
+        # At once, and not when the tiles before it are done: what it cost must not be lost.
+        journal.record(STEP, name, plan.key, [plan.file])
+        return _Outcome(plan, None, out_of_range)
 
     files: dict[str, Path] = {}
     failed: dict[str, str] = {}
@@ -205,8 +211,6 @@ def write_covariate_tiles(
             name = plan.tile.name
             if error is not None:
                 failed[name] = str(error)
-                plan.file.unlink(missing_ok=True)  # one of other inputs must not stand in for it
-                journal.record_failure(STEP, name, str(error))
                 refused += isinstance(error, ServiceError)
                 if refused >= REFUSED_AT_FIRST and not files:
                     raise error
@@ -214,8 +218,6 @@ def write_covariate_tiles(
                 files[name] = plan.file
                 (skipped if plan.done else written).append(name)
                 out_of_range.update(outside)
-                if not plan.done:
-                    journal.record(STEP, name, plan.key, [plan.file])
             task.advance()
     return TilesReport(files, tuple(written), tuple(skipped), failed, dict(out_of_range))
 
