@@ -7,7 +7,7 @@ from hypothesis import settings
 
 # The same examples on every machine: a rare case is hunted for on purpose, not met by whoever
 # happens to run the suite (pytest --hypothesis-profile=default hunts).
-settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
