@@ -66,5 +66,5 @@ def scene_settings() -> dict[str, Any]:
         },
         "optical": {"scale_m": 90.0},
         # Looks of every sixteenth day, over three years.
-        "temperature": {"minimum_days": 30},
+        "temperature": {"minimum_days": 20},
     }
