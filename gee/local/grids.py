@@ -258,16 +258,22 @@ def pixel_extents(grid: PixelGrid, other: Projection) -> Coordinates:
 def grid_of_request(crs: str, transform: Affine, width: int, height: int) -> PixelGrid:
     """The window that a request describes by a transform of its own upper left corner.
 
-    A request that is a tile of a larger grid has the larger grid's pixel size and an origin that is
-    a whole number of pixels away from the CRS origin, or nearly so: it is put on that lattice, so
-    that a tile and the whole read the very same positions.
+    A tile of a larger grid is put on that grid's lattice (`anchored`).
     """
-    offsets = ~Affine(transform.a, transform.b, 0.0, transform.d, transform.e, 0.0) * (
-        transform.c,
-        transform.f,
-    )
+    return anchored(PixelGrid(Projection(crs, tuple(transform)[:6]), 0, 0, width, height))
+
+
+def anchored(grid: PixelGrid) -> PixelGrid:
+    """The same window with its pixels counted from the CRS origin, where that lies on the lattice.
+
+    The tiles of a grid, and the pixels under points, have origins of their own, each rounded. A
+    whole number of pixels away from the CRS origin, or nearly so, they are windows of one lattice:
+    put on it, they read the very same positions.
+    """
+    a, b, c, d, e, f = grid.projection.transform
+    offsets = ~Affine(a, b, 0.0, d, e, 0.0) * (c, f)
     col, row = round(offsets[0]), round(offsets[1])
-    if abs(offsets[0] - col) < 1e-6 and abs(offsets[1] - row) < 1e-6:
-        lattice = Projection(crs, (transform.a, transform.b, 0.0, transform.d, transform.e, 0.0))
-        return PixelGrid(lattice, col, row, width, height)
-    return PixelGrid(Projection(crs, tuple(transform)[:6]), 0, 0, width, height)
+    if abs(offsets[0] - col) >= 1e-6 or abs(offsets[1] - row) >= 1e-6:
+        return grid
+    lattice = Projection(grid.crs, (a, b, 0.0, d, e, 0.0))
+    return PixelGrid(lattice, grid.col + col, grid.row + row, grid.width, grid.height)

@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 
 from gee.local.coercion import element_geometry
-from gee.local.grids import PixelGrid, Projection
+from gee.local.grids import PixelGrid, Projection, anchored
 from gee.local.images import Band
 from gee.local.pixels import Array
 from gee.local.rasters import EDGE_TOLERANCE_PX
@@ -73,7 +73,7 @@ def values_at(
         col, row = int(cols[members].min()), int(rows[members].min())
         width = int(cols[members].max()) - col + 1
         height = int(rows[members].max()) - row + 1
-        grid = PixelGrid(lattice, col, row, width, height)
+        grid = anchored(PixelGrid(lattice, col, row, width, height))
         place = rows[members] - row, cols[members] - col
         for index, band in enumerate(bands):
             pixels = band.pixels(grid)
