@@ -11,6 +11,7 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
@@ -20,7 +21,7 @@ from export.fingerprints import fingerprint
 from export.progress import Progress
 from gee.catalogue import candidates, licences
 from gee.covariate import Covariate
-from gee.grid import Tile
+from gee.grid import ALIGNMENT_PX, Tile
 from gee.pixels import read_window, windows_within_budget
 from gee.points import sample_points
 from gee.scope import Scope
@@ -31,6 +32,9 @@ from gee.stack import stack
 
 SERVICE_TOLERANCE = 1e-4
 """Of the valid range: by how much the service may answer differently at a point and in a tile."""
+ROUNDING_TOLERANCE = 1e-6
+"""The same for a stand-in, where the study's grid does not lie on whole pixels from the origin of
+its CRS: the origins of tiles are then rounded, each by itself."""
 
 
 class EarthEngineProvider:
@@ -45,7 +49,10 @@ class EarthEngineProvider:
     def __init__(self, settings: EarthEngineSettings, geobox: GeoBox) -> None:
         self._settings, self._geobox = settings, geobox
         self._entries = {entry.name: entry for entry in candidates(settings)}
-        self.covariates = tuple(_info(entry, settings) for entry in self._entries.values())
+        tolerance = _tolerance(settings, geobox)
+        self.covariates = tuple(
+            _info(entry, settings, tolerance) for entry in self._entries.values()
+        )
         self.requests_at_once = _requests_at_once(settings)
 
     def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:
@@ -136,8 +143,7 @@ class EarthEngineProvider:
         return Sampled(values, tuple(missing))
 
 
-def _info(entry: Covariate, settings: EarthEngineSettings) -> CovariateInfo:
-    exact = settings.url is not None
+def _info(entry: Covariate, settings: EarthEngineSettings, tolerance: float) -> CovariateInfo:
     return CovariateInfo(
         name=entry.name,
         unit=entry.unit,
@@ -150,8 +156,18 @@ def _info(entry: Covariate, settings: EarthEngineSettings) -> CovariateInfo:
             Licence(one.id, one.title, one.licence, one.condition)
             for one in licences([entry], settings)
         ),
-        tolerance=0.0 if exact else SERVICE_TOLERANCE * (entry.maximum - entry.minimum),
+        tolerance=tolerance * (entry.maximum - entry.minimum),
     )
+
+
+def _tolerance(settings: EarthEngineSettings, geobox: GeoBox) -> float:
+    """Return by how much a site's value may differ from its tile's, as a part of the range."""
+    if settings.url is None:
+        return SERVICE_TOLERANCE
+    a, b, c, d, e, f, *_ = geobox.transform
+    offsets = ~Affine(a, b, 0.0, d, e, 0.0) * (c, f)
+    anchored = all(abs(offset - round(offset)) < ALIGNMENT_PX for offset in offsets)
+    return 0.0 if anchored else ROUNDING_TOLERANCE
 
 
 def _requests_at_once(settings: EarthEngineSettings) -> int:
