@@ -172,6 +172,10 @@ class FusionSettings(Settings):
     shrinkage: float = Field(
         0.1, ge=0, description="pull of the members' weights towards equal ones"
     )
+    site_weights: Literal["measurement", "measurement_and_intensity"] = Field(
+        "measurement",
+        description="what a site counts in weights and calibration: by its measurement error, or also by the inverse of how densely its surroundings were sampled, which needs domain.csv",
+    )
     correction: Literal["none", "linear", "isotonic", "distribution", "residual"] = Field(
         "linear",
         description="of the fused prediction: 'linear' calibration, its slope shrunk to 1 by its own standard error (least error); 'isotonic' follows bends, in steps; 'distribution' matches the distribution of the observations, at the price of a larger error; 'residual' adds a forest of the residuals, which can mend a bias of a region, at the price of a larger error where there is none",

@@ -19,6 +19,7 @@ from local_ml.folds.distances import (
     EARTH_RADIUS_KM,
     Points,
     in_features,
+    inverse_intensity_weights,
     on_projection,
     on_sphere,
 )
@@ -86,6 +87,27 @@ def places_of(
         block=block,
         maximum_share=settings.maximum_share,
     )
+
+
+def intensity_weights(
+    table: SampleTable, domain: DomainSample, settings: ValidationSettings
+) -> np.ndarray:
+    """Return the weight of each row by how rare its surroundings are, (n,) of mean 1.
+
+    On the ground whatever the space of the distances, in its projection where there is one; see
+    `distances.inverse_intensity_weights`.
+
+    Parameters
+    ----------
+    table : the rows that count, and no others: they decide on the intensity
+    """
+    sample, region = (
+        on_sphere(part.longitude, part.latitude)
+        if settings.projection is None
+        else on_projection(part.longitude, part.latitude, settings.projection)
+        for part in (table, domain)
+    )
+    return inverse_intensity_weights(sample, region)
 
 
 def square_blocks(longitude: np.ndarray, latitude: np.ndarray, size_km: float) -> np.ndarray:

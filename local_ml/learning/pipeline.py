@@ -14,7 +14,7 @@ import numpy as np
 from local_ml.bounds import maximum_rule
 from local_ml.domain import DomainSample
 from local_ml.errors import PredictionError, TrainingError
-from local_ml.folds.splitters import places_of
+from local_ml.folds.splitters import intensity_weights, places_of
 from local_ml.learning.ensemble import (
     OutOfFoldPredictions,
     fit_members,
@@ -183,7 +183,8 @@ class MoisturePipeline:
         ----------
         table : training rows alone; its column `split` is not looked at
         explain : also compute the SHAP values of the held-out rows
-        domain : points of the region, which folds of design ``knndm`` need
+        domain : points of the region, which folds of design ``knndm`` and weights by sampling
+            intensity need
         tell : called with each of `FIT_PARTS` when it is done
 
         Raises
@@ -231,7 +232,9 @@ class MoisturePipeline:
         )
         tell(FIT_PARTS[1])
         X = encoding.encode(used.values)
-        residual_model, added = self._residuals(X, held_out, response, weight)
+        weight_in_fusion = weight * self._rarity(used, domain)
+        weight_in_fusion /= weight_in_fusion.mean()
+        residual_model, added = self._residuals(X, held_out, response, weight_in_fusion)
         members = fit_members(X, response, settings.ensemble, seed, weight)
         tell(FIT_PARTS[2])
         return FittedPipeline(
@@ -239,9 +242,11 @@ class MoisturePipeline:
             selection=selection,
             encoding=encoding,
             members=members,
-            rule=fit_fusion(held_out, response, settings.target, settings.fusion, weight, added),
+            rule=fit_fusion(
+                held_out, response, settings.target, settings.fusion, weight_in_fusion, added
+            ),
             alternatives=fit_alternatives(
-                held_out, response, settings.target, settings.fusion, weight, added
+                held_out, response, settings.target, settings.fusion, weight_in_fusion, added
             ),
             residual_model=residual_model,
             out_of_fold=held_out,
@@ -249,6 +254,18 @@ class MoisturePipeline:
             weight=weight,
             maximum=bounding,
         )
+
+    def _rarity(self, used: SampleTable, domain: DomainSample | None) -> np.ndarray:
+        """Return what the sites' surroundings add to their weight in the fusion, (n,)."""
+        if self.settings.fusion.site_weights == "measurement":
+            return np.ones(used.n)
+        if domain is None:
+            raise TrainingError(
+                "fusion.site_weights is 'measurement_and_intensity', but without points of the "
+                "domain (domain.csv; domain.pixels above 0) nobody can tell how densely which "
+                "part of the region was sampled"
+            )
+        return intensity_weights(used, domain, self.settings.validation)
 
     def _residuals(
         self,

@@ -19,8 +19,7 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
 from local_ml.folds.designs import designs_of
-from local_ml.folds.distances import Points, inverse_intensity_weights, on_projection, on_sphere
-from local_ml.folds.splitters import Split, places_of, splitter
+from local_ml.folds.splitters import Split, intensity_weights, places_of, splitter
 from local_ml.learning.pipeline import FittedPipeline, MoisturePipeline
 from local_ml.prediction.target_transform import TargetTransform
 from local_ml.randomness import seed_for
@@ -228,7 +227,8 @@ def _key(
 
 def _inner_designs(settings: LearningSettings, domain: DomainSample | None) -> Any:
     """What the folds inside the pipeline depend on besides its own settings."""
-    if not {"block", "knndm"} & set(settings.selection.designs):
+    in_space = {"block", "knndm"} & set(settings.selection.designs)
+    if not in_space and settings.fusion.site_weights == "measurement":
         return None
     names = {"space", "projection", "maximum_share", "block_size_km"}
     space = settings.validation.model_dump(mode="json", include=names)
@@ -341,14 +341,8 @@ def _weighted(
     settings: LearningSettings,
 ) -> HeldOut:
     """Score random folds anew with sites weighted by how rare their surroundings are."""
-
-    def on_ground(part: SampleTable | DomainSample) -> Points:
-        if settings.validation.projection is None:
-            return on_sphere(part.longitude, part.latitude)
-        return on_projection(part.longitude, part.latitude, settings.validation.projection)
-
     weight = np.zeros(table.n)
-    weight[train] = inverse_intensity_weights(on_ground(table.rows(train)), on_ground(domain))
+    weight[train] = intensity_weights(table.rows(train), domain, settings.validation)
     return replace(
         random, design="random_weighted", weight=weight[random.rows], borrowed_from="random"
     )

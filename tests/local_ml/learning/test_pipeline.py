@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from local_ml.domain import DomainSample
 from local_ml.errors import PredictionError, SampleTableError, TrainingError
 from local_ml.features import Feature
 from local_ml.learning.learners import lighten
@@ -137,3 +138,37 @@ def test_a_logarithm_of_nothing_is_refused():
     pipeline = MoisturePipeline(SETTINGS.model_copy(update={"target": target}))
     with pytest.raises(TrainingError, match="log"):
         pipeline.fit(_table(truth=lambda X: X[:, 0]))
+
+
+def test_a_crowd_of_sites_counts_no_more_than_its_ground_where_that_is_asked():
+    """Fault: forty sites in one valley that decide on the calibration of the whole region."""
+    random = np.random.default_rng(9)
+    crowd = np.arange(80) < 60
+    longitude = np.where(crowd, 90 + 0.01 * random.random(80), 90 + 4 * random.random(80))
+    latitude = np.where(crowd, 35 + 0.01 * random.random(80), 35 + 4 * random.random(80))
+    X = random.normal(size=(80, 2))
+    # In the crowd the observations rise half as much as elsewhere.
+    target = np.where(crowd, 0.5, 1.5) * X[:, 0] + 0.1 * random.normal(size=80)
+    features = [Feature("f0", "1"), Feature("f1", "1")]
+    table = SampleTable.in_memory(
+        features, X, target, longitude=longitude, latitude=latitude,
+        group=np.array([str(n % 20) for n in range(80)]),
+    )  # fmt: skip
+    place = 4 * random.random((300, 2))
+    domain = DomainSample(
+        tuple(features), random.normal(size=(300, 2)).astype(np.float32), 90 + place[:, 0],
+        35 + place[:, 1],
+    )  # fmt: skip
+
+    def fitted(site_weights, with_domain=domain):
+        fusion = SETTINGS.fusion.model_copy(update={"site_weights": site_weights})
+        settings = SETTINGS.model_copy(update={"fusion": fusion})
+        return MoisturePipeline(settings).fit(table, domain=with_domain)
+
+    plain, rare = fitted("measurement"), fitted("measurement_and_intensity")
+    assert rare.rule.slope > plain.rule.slope + 0.1
+    np.testing.assert_array_equal(rare.weight, plain.weight)
+    # The members are the same: no site is made worse by being one of many.
+    np.testing.assert_array_equal(rare.predict_spread(table), plain.predict_spread(table))
+    with pytest.raises(TrainingError, match=r"fusion\.site_weights.*domain\.csv"):
+        fitted("measurement_and_intensity", None)
