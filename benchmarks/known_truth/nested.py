@@ -16,16 +16,27 @@ from local_ml.folds.distances import inverse_intensity_weights, on_sphere
 from local_ml.folds.splitters import places_of, splitter
 from local_ml.randomness import seed_for
 from local_ml.samples import SampleTable
+from local_ml.scores.metrics import r2
 from local_ml.settings import LearningSettings
 from local_ml.validation.held_out import HeldOut
 
 
 @dataclass(frozen=True)
 class Nested:
-    """One design: our fusion's held-out rows, and every contender's predictions of them, (n,)."""
+    """One design.
+
+    Parameters
+    ----------
+    held_out : the rows held out, as our fusion predicted them
+    predictions : (n,) each, of every contender
+    true_r2 : mean R² of the folds' own fusions at other places, where the target was measured
+        afresh: what the folds estimate, since each learned from fewer sites than the map does;
+        None: not told
+    """
 
     held_out: HeldOut
     predictions: dict[str, np.ndarray]
+    true_r2: float | None = None
 
 
 def nested(
@@ -33,6 +44,7 @@ def nested(
     settings: LearningSettings,
     domain: DomainSample | None = None,
     others: bool = False,
+    fresh: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, Nested]:
     """Hold rows out under each design that the settings name, random ones also weighted.
 
@@ -42,6 +54,7 @@ def nested(
     settings : one repeat; distances along great circles
     domain : without it no ``knndm`` and no ``random_weighted``
     others : also the contenders that share no fit with ours, which doubles the time
+    fresh : (m, p) values of the features at other places, and (m,) the target measured there
     """
     result: dict[str, Nested] = {}
     places = places_of(table, domain, settings.validation)
@@ -54,7 +67,7 @@ def nested(
             "validation.folds",
             places,
         )
-        result[design] = _pooled(table, settings, design, folds, domain, others)
+        result[design] = _pooled(table, settings, design, folds, domain, others, fresh)
     if domain is not None and "random" in result:
         weight = inverse_intensity_weights(
             on_sphere(table.longitude, table.latitude), on_sphere(domain.longitude, domain.latitude)
@@ -66,7 +79,7 @@ def nested(
             weight=weight[random.held_out.rows],
             borrowed_from="random",
         )
-        result["random_weighted"] = Nested(weighted, random.predictions)
+        result["random_weighted"] = replace(random, held_out=weighted)
     return result
 
 
@@ -77,9 +90,10 @@ def _pooled(
     folds: list[tuple[np.ndarray, np.ndarray]],
     domain: DomainSample | None,
     others: bool,
+    fresh: tuple[np.ndarray, np.ndarray] | None,
 ) -> Nested:
     predictions: dict[str, list[np.ndarray]] = {}
-    transformed, spread, selected = [], [], []
+    transformed, spread, selected, true = [], [], [], []
     for train, test in folds:
         inside, outside = table.rows(train), table.rows(test)
         fitted = Fitted.on(inside, settings, domain)
@@ -92,6 +106,8 @@ def _pooled(
         transformed.append(fitted.pipeline.predict_transformed(outside))
         spread.append(fitted.pipeline.predict_spread(outside))
         selected.append(fitted.pipeline.selection.chosen)
+        if fresh is not None:
+            true.append(r2(fresh[1], fitted.pipeline.predict(fresh[0])))
     rows = np.concatenate([test for _, test in folds])
     pooled = {name: np.concatenate(parts) for name, parts in predictions.items()}
     held_out = HeldOut(
@@ -107,4 +123,4 @@ def _pooled(
         group=table.group[rows],
         method=table.method[rows],
     )
-    return Nested(held_out, pooled)
+    return Nested(held_out, pooled, float(np.mean(true)) if true else None)

@@ -48,6 +48,7 @@ def score_world(world: World, settings: LearningSettings) -> dict[str, Any]:
     -------
     document : ``map``, by contender against the true moisture; ``true``, by contender R² and RMSE
         against fresh measurements of it; ``reported``, by design those of our fusion;
+        ``true_of_folds``, by design R² of the models fitted in the folds, on those measurements;
         ``held_out``, by design those of all contenders; ``flat``, and on noise ``flat_usual``, as
         `flat_selection` tells; ``coverage``, by the design that intervals are promised for, under
         each design and on the map
@@ -57,7 +58,8 @@ def score_world(world: World, settings: LearningSettings) -> dict[str, Any]:
     maps = fitted.predict(world.values)
     for function in (stacking, forest_corrected):
         maps[function.__name__] = function(fitted, world.table, world.values, settings)
-    designs = nested(world.table, settings, world.domain)
+    fresh = world.values, world.measured
+    designs = nested(world.table, settings, world.domain, fresh=fresh)
     document = {
         "features": len(fitted.pipeline.selection.chosen),
         "weights": list(fitted.rules["fusion"].weights),
@@ -65,6 +67,7 @@ def score_world(world: World, settings: LearningSettings) -> dict[str, Any]:
         "map": {name: map_scores(world.truth, value) for name, value in maps.items()},
         "true": {name: _brief(world.measured, value) for name, value in maps.items()},
         "reported": {name: reported(part) for name, part in designs.items()},
+        "true_of_folds": {name: part.true_r2 for name, part in designs.items()},
         "held_out": held_out_scores(designs),
         "flat": flat_selection(world.table, world.values, world.measured, settings),
         "coverage": {
