@@ -124,8 +124,13 @@ def _check_skew(
         study.settings.grid.tile_px, files,
     )  # fmt: skip
     if len(differences):
-        shown = differences.head(_DIFFERENCES_SHOWN).to_string(index=False)
+        # float32 needs nine digits to tell one number from the next
+        shown = differences.head(_DIFFERENCES_SHOWN).to_string(
+            index=False, float_format=lambda number: f"{number:.9g}"
+        )
         raise TileError(
             f"{len(differences)} sampled values are not what their tiles hold, so the model would "
-            f"see other covariates than it learned from; sample and train anew:\n{shown}"
+            f"see other covariates than it learned from. `alm90 run {study.folder}` samples and "
+            "trains anew where covariates have changed; where only what stands behind them has, "
+            f"delete {study.samples_file.name} before:\n{shown}"
         )
