@@ -5,7 +5,6 @@ In: covariate tiles, ours or another's, and a predictor. Out: the files of each 
 Features are bound to bands by name.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from export.parallel import in_order
 from export.progress import Progress
 from export.rasters import read_info
 from local_ml.errors import LocalMLError
+from local_ml.names import nearest
 
 STEP = "map_tiles"
 
@@ -147,10 +147,9 @@ def _require_features(
         return  # it fails as a tile, not as the run
     for feature in predictor.features:
         if present and feature.name not in present:
-            nearest = difflib.get_close_matches(feature.name, present, n=1, cutoff=0.3)
-            hint = f"; the nearest is '{nearest[0]}'" if nearest else ""
             raise TileError(
-                f"the model needs '{feature.name}', but {path} has no such band{hint}. "
+                f"the model needs '{feature.name}', but {path} has no such band"
+                f"{nearest(feature.name, present)}. "
                 f"It has: {', '.join(present)}"
             )
 

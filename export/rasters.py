@@ -7,7 +7,6 @@ GDAL ignores a creation option that it does not know. All options therefore stan
 and a test holds them against what the driver accepts.
 """
 
-import difflib
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from rasterio.io import MemoryFile
 
 from export.errors import RasterError, WriteError
 from local_ml.files import write_whole
+from local_ml.names import nearest
 
 BLOCK_PX = 256
 
@@ -184,10 +184,9 @@ def read_bands(
         bands = {}
         for name in present if names is None else names:
             if name not in present:
-                nearest = difflib.get_close_matches(name, present, n=1, cutoff=0.3)
-                hint = f"; the nearest is '{nearest[0]}'" if nearest else ""
                 raise RasterError(
-                    f"{path} has no band '{name}'{hint}. It has: {', '.join(present)}"
+                    f"{path} has no band '{name}'{nearest(name, present)}. "
+                    f"It has: {', '.join(present)}"
                 )
             bands[name] = _read_band(dataset, present.index(name) + 1)
         return bands, _geobox_of(dataset)

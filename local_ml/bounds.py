@@ -3,13 +3,13 @@
 In: the covariates of a table and the settings of the target. Out: a `MaximumRule`, or None.
 """
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
 
 from local_ml.errors import SampleTableError
 from local_ml.features import Feature
+from local_ml.names import nearest
 from local_ml.prediction.maximum_rule import MaximumRule
 from local_ml.settings import TargetSettings
 from local_ml.units import convert, same_dimension
@@ -28,10 +28,9 @@ def maximum_rule(features: Sequence[Feature], target: TargetSettings) -> Maximum
         return None
     of = {feature.name: feature for feature in features}
     if name not in of:
-        near = difflib.get_close_matches(name, of, n=1)
-        hint = f" (the nearest name is {near[0]!r})" if near else ""
         raise SampleTableError(
-            f"target.maximum_covariate is {name!r}, but no covariate is called so{hint}"
+            f"target.maximum_covariate is {name!r}, but no covariate is called so"
+            f"{nearest(name, of)}"
         )
     if of[name].categorical:
         raise SampleTableError(

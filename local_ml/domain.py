@@ -4,7 +4,6 @@ In: ``domain.csv``, whose points are drawn evenly by ground area. Out: a `Domain
 and latitude in degrees, covariates in their own units, float32, NaN where missing.
 """
 
-import difflib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pandas as pd
 
 from local_ml.errors import SampleTableError
 from local_ml.features import Feature
+from local_ml.names import nearest
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def read_domain(path: Path, features: Sequence[Feature]) -> DomainSample:
     for name in wanted:
         if name not in frame:
             raise SampleTableError(
-                f"{path}: column {name} is missing{_nearest(name, [*map(str, frame.columns)])}; "
+                f"{path}: column {name} is missing{nearest(name, [*map(str, frame.columns)])}; "
                 "sample the covariates again"
             )
     if frame.empty:
@@ -102,10 +102,5 @@ def read_domain(path: Path, features: Sequence[Feature]) -> DomainSample:
 
 def _position(name: str, names: Sequence[str]) -> int:
     if name not in names:
-        raise SampleTableError(f"the domain has no covariate {name!r}{_nearest(name, names)}")
+        raise SampleTableError(f"the domain has no covariate {name!r}{nearest(name, names)}")
     return list(names).index(name)
-
-
-def _nearest(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f" (the nearest name is {near[0]!r})" if near else ""

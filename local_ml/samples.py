@@ -6,7 +6,6 @@ longitude and latitude in degrees.
 """
 
 import csv
-import difflib
 import hashlib
 import io
 import json
@@ -23,6 +22,7 @@ from local_ml.bounds import maximum_rule
 from local_ml.errors import SampleTableError
 from local_ml.features import Feature
 from local_ml.files import csv_bytes, json_bytes, write_whole
+from local_ml.names import nearest
 from local_ml.settings import TargetSettings
 
 SCHEMA_VERSION = 1
@@ -116,7 +116,7 @@ class SampleTable:
         position = {name: column for column, name in enumerate(self.names)}
         for name in names:
             if name not in position:
-                raise SampleTableError(f"no feature {name!r}{_nearest(name, self.names)}")
+                raise SampleTableError(f"no feature {name!r}{nearest(name, self.names)}")
         columns = [position[name] for name in names]
         table = replace(
             self,
@@ -287,13 +287,13 @@ def _frame(
     expected = _columns(features, target)
     problems = [f"column {name} is there twice" for name in sorted(_repeated(header))]
     problems += [
-        f"column {name} is missing{_nearest(name, header)}"
+        f"column {name} is missing{nearest(name, header)}"
         for name in expected
         if name not in header
     ]
     problems += [
         f"column {name!r} is not described in {path.with_suffix('.json').name}"
-        f"{_nearest(name, expected)}"
+        f"{nearest(name, expected)}"
         for name in header
         if name not in expected
     ]
@@ -383,11 +383,6 @@ def _told(path: Path, faults: Sequence[tuple[int, str, str]]) -> str:
 
 def _repeated(names: Sequence[str]) -> set[str]:
     return {name for name in names if names.count(name) > 1}
-
-
-def _nearest(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f" (the nearest name is {near[0]!r})" if near else ""
 
 
 def _sha256(*parts: bytes) -> str:

@@ -4,7 +4,6 @@ In: `[[covariates]]` and `[earthengine]`. Out: a `CovariateStack`: the study's o
 since the user chose them by hand, then those of Earth Engine as its catalogue orders them.
 """
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from export.covariates.provider import CovariateProvider, CovariateStack
 from export.covariates.raster_provider import RasterProvider, open_rasters
 from export.errors import StudyError
 from export.study import STUDY_FILE, Study
+from gee.settings import LOCAL_PREFIX
+from local_ml.names import nearest
 
 
 def study_covariates(
@@ -55,11 +56,9 @@ def study_covariates(
         )
     bounding = settings.target.maximum_covariate
     if bounding is not None and bounding not in stack.names:
-        near = difflib.get_close_matches(bounding, stack.names, n=1)
-        hint = f"; the nearest is '{near[0]}'" if near else ""
         raise StudyError(
             f"{study.folder / STUDY_FILE}: target.maximum_covariate is '{bounding}', but no "
-            f"covariate is called so{hint}"
+            f"covariate is called so{nearest(bounding, stack.names)}"
         )
     return stack
 
@@ -74,7 +73,7 @@ def connect_to_earth_engine(study: Study) -> None:
     ServiceError
         where the service cannot be reached, or does not accept who asks.
     """
-    from gee.session import LOCAL_PREFIX, connect
+    from gee.session import connect
 
     settings = study.settings.earthengine
     assert settings is not None

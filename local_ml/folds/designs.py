@@ -4,10 +4,9 @@ In: settings, and the sample of the domain where there is one. Out: names of des
 those left out, and a count.
 """
 
-import difflib
-
 from local_ml.domain import DomainSample
 from local_ml.errors import TrainingError
+from local_ml.names import nearest
 from local_ml.settings import LearningSettings
 
 
@@ -48,11 +47,9 @@ def reported_designs(settings: LearningSettings, domain: DomainSample | None) ->
 def require_design(setting: str, design: str, known: tuple[str, ...]) -> None:
     """Raise TrainingError where a setting names a design that is not among those validated."""
     if design not in known:
-        near = difflib.get_close_matches(design, known, n=1)
-        hint = f" (the nearest is {near[0]!r})" if near else ""
         raise TrainingError(
-            f"{setting} is {design!r}, which is not validated{hint}; choose among "
-            f"{', '.join(known)}, or add it to validation.designs"
+            f"{setting} is {design!r}, which is not validated{nearest(design, known)}; "
+            f"choose among {', '.join(known)}, or add it to validation.designs"
         )
 
 

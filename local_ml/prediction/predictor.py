@@ -6,7 +6,6 @@ in their own unit, and how unlike the training sites a pixel is; NaN where no pr
 made. Imports the standard library, numpy and numba alone.
 """
 
-import difflib
 import hashlib
 import io
 import json
@@ -22,6 +21,7 @@ from local_ml.errors import BundleError, PredictionError
 from local_ml.features import Feature
 from local_ml.forest.compiled import CompiledForest
 from local_ml.forest.evaluate import evaluate
+from local_ml.names import nearest
 from local_ml.prediction.applicability_rule import ApplicabilityRule
 from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.prediction.fusion_rule import FusionRule, with_fused
@@ -237,12 +237,9 @@ class Predictor:
         columns: list[np.ndarray] = []
         for feature in self.features:
             if feature.name not in bands:
-                folded = {name.casefold(): name for name in bands}
-                near = difflib.get_close_matches(feature.name.casefold(), folded, n=1, cutoff=0.5)
-                hint = f"; the nearest name is {folded[near[0]]!r}" if near else ""
                 raise PredictionError(
                     f"the model needs the band {feature.name!r} (in {feature.unit}), which is not "
-                    f"among {', '.join(bands) or 'no bands at all'}{hint}"
+                    f"among {', '.join(bands) or 'no bands at all'}{nearest(feature.name, bands)}"
                 )
             column = np.asanyarray(bands[feature.name])
             if column.dtype.kind not in "fiub":

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_ml.errors import SiteTableError, UnitError
+from local_ml.names import nearest
 from local_ml.settings import TargetSettings
 from local_ml.sites import cells
 from local_ml.sites.cells import Fault, MissingCodes, line_numbers
-from local_ml.sites.columns import Column, locate_columns, nearest, schema
+from local_ml.sites.columns import Column, locate_columns, schema
 from local_ml.sites.settings import SiteTableSettings
 from local_ml.sites.text import TextTable
 from local_ml.units import convert, require_known_unit, same_dimension

@@ -5,12 +5,12 @@ user's table. Names that the schema does not know, and columns that the file doe
 are errors that name the nearest.
 """
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from local_ml.errors import SiteTableError
+from local_ml.names import nearest
 from local_ml.settings import TargetSettings
 from local_ml.sites.settings import SiteTableSettings
 from local_ml.units import same_dimension
@@ -84,13 +84,6 @@ def schema(target: TargetSettings) -> dict[str, Column]:
     columns[target.name] = Column("target", "number", target.unit)
     columns[f"{target.name}_sd"] = Column("target_sd", "number", target.unit, 0, None, True)
     return columns
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return '; the nearest is …', or '' where nothing in `names` resembles `name`."""
-    by_folded = {known.casefold(): known for known in names}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.4)
-    return f"; the nearest is '{by_folded[found[0]]}'" if found else ""
 
 
 def check_settings(settings: SiteTableSettings, target: TargetSettings) -> None:

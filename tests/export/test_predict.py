@@ -147,7 +147,7 @@ def test_the_order_of_the_bands_has_no_influence_nor_has_an_extra_one(tile, run,
 
 def test_a_band_that_the_model_needs_and_the_tiles_lack_is_named(tile, run, bands):
     bands["NDVI_"] = bands.pop("ndvi")
-    with pytest.raises(TileError, match=r"'ndvi', but .*tif has no such band; the nearest is"):
+    with pytest.raises(TileError, match=r"'ndvi', but .*tif has no such band \(the nearest is"):
         run([tile({"ndvi_2": bands["NDVI_"], **bands})])
 
 

@@ -149,7 +149,7 @@ def test_bands_are_bound_by_name(tmp_path, raster, grid):
         read_bands(nameless)
     bands, _ = read_bands(nameless, band_names=["ndvi", "twi"])
     assert (bands["twi"] == 1).all()
-    with pytest.raises(RasterError, match="no band 'ndwi'; the nearest is 'ndvi'"):
+    with pytest.raises(RasterError, match=r"no band 'ndwi' \(the nearest is 'ndvi'\)"):
         read_bands(nameless, ["ndwi"], ["ndvi", "twi"])
     with pytest.raises(RasterError, match="more than one band"):
         read_bands(nameless, band_names=["twi", "twi"])

@@ -120,7 +120,7 @@ def test_a_site_that_is_there_twice(path):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("twi", "tvi", "column twi is missing.*nearest name is 'tvi'"),
+        ("twi", "tvi", "column twi is missing.*nearest is 'tvi'"),
         ("twi", "vwc", "column vwc is there twice"),
         ("vwc_sd,twi", "vwc_sd,twi,slope", "column 'slope' is not described in samples.json"),
     ],
@@ -176,5 +176,5 @@ def test_parts_of_a_table():
     assert part.names == ("ndvi", "twi")
     assert part.site_id.tolist() == table.site_id[[2, 0]].tolist()
     assert len({table.fingerprint, part.fingerprint, table.rows(np.arange(3)).fingerprint}) == 3
-    with pytest.raises(SampleTableError, match=r"'twy'.*nearest name is 'twi'"):
+    with pytest.raises(SampleTableError, match=r"'twy'.*nearest is 'twi'"):
         table.with_features(("twy",))

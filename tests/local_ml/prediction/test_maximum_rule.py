@@ -48,7 +48,7 @@ def test_the_unit_of_the_covariate_is_that_of_its_band():
 @pytest.mark.parametrize(
     ("features", "told"),
     [
-        ([Feature("porosity_0_30", "1")], "nearest name is 'porosity_0_30'"),
+        ([Feature("porosity_0_30", "1")], "nearest is 'porosity_0_30'"),
         ([Feature("porosity", "kg m-3")], "bounds nothing in 'm3 m-3'"),
         ([Feature("porosity", "1", levels=(1, 2))], "holds codes"),
     ],

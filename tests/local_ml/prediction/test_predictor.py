@@ -192,7 +192,7 @@ def test_a_tile_without_data(predictor):
     ("change", "says"),
     [
         (lambda bands: bands | {"TWI": bands.pop("twi")}, r"band 'twi' \(in 1\).*is 'TWI'"),
-        (lambda bands: bands | {"ndvi_max": bands.pop("ndvi")}, "nearest name is 'ndvi_max'"),
+        (lambda bands: bands | {"ndvi_max": bands.pop("ndvi")}, "nearest is 'ndvi_max'"),
         (lambda _: {}, "no bands at all"),
         (lambda bands: bands | {"vv": np.zeros((3, 2))}, r"'vv' has the shape \(3, 2\)"),
         (lambda bands: bands | {"vv": np.zeros(7)}, r"'vv' has the shape \(7,\), but 'twi'"),
