@@ -23,7 +23,7 @@ from google.auth.credentials import AnonymousCredentials
 from gee import asking
 from gee.credentials import find_credentials
 from gee.errors import CredentialsError, RefusedError
-from gee.settings import EarthEngineSettings
+from gee.settings import LOCAL_PREFIX, EarthEngineSettings
 from gee.slots import Slots
 from gee.transport import Transport, WholeAnswers
 
@@ -34,7 +34,6 @@ ADDRESSES = {
     "standard": "https://earthengine.googleapis.com",
     "high_volume": "https://earthengine-highvolume.googleapis.com",
 }
-LOCAL_PREFIX = "local:"
 WORKLOAD_TAG = "alm90"
 USER_AGENT = f"alm90/{version('alm90')}"
 LOCAL_PROJECT = "alm90-local"

@@ -14,6 +14,10 @@ from gee.temperature.settings import TemperatureSettings
 from gee.terrain.settings import TerrainSettings
 
 
+LOCAL_PREFIX = "local:"
+"""What `url` begins with where a folder of rasters is computed on, in this process."""
+
+
 class CompositeSettings(FrozenSettings):
     """How each covariate is computed; a change of them changes pixels."""
 

@@ -25,8 +25,7 @@ from gee.grid import ALIGNMENT_PX, Tile
 from gee.pixels import read_window, windows_within_budget
 from gee.points import sample_points
 from gee.scope import Scope
-from gee.session import LOCAL_PREFIX
-from gee.settings import EarthEngineSettings
+from gee.settings import LOCAL_PREFIX, EarthEngineSettings
 from gee.stack import fingerprint as graph_fingerprint
 from gee.stack import stack
 

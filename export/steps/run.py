@@ -6,6 +6,7 @@ from importlib import import_module
 from export.errors import MissingInputError
 from export.steps.context import Context
 from export.study import STUDY_FILE
+from gee.settings import LOCAL_PREFIX
 
 STEPS = ("sites", "sample", "train", "tiles", "predict", "mosaic", "compare", "report")
 
@@ -58,6 +59,9 @@ def _require_inputs(context: Context) -> None:
     named_files += [
         (f"covariates.{entry.name}", name) for entry in settings.covariates for name in entry.files
     ]
+    service = settings.earthengine.url if settings.earthengine else None
+    if service is not None and service.startswith(LOCAL_PREFIX):
+        named_files.append(("earthengine.url", service.removeprefix(LOCAL_PREFIX)))
     absent = [
         f"{key} names {study.input(name)}, which is not there"
         for key, name in named_files

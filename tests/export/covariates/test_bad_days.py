@@ -171,3 +171,15 @@ def test_an_interrupted_export_does_not_wait_for_the_service(earth_engine_study:
         run.send_signal(signal.SIGINT)
         assert run.wait() == 130
         assert time.monotonic() - begun < 8
+
+
+def test_a_folder_of_scenes_that_is_not_there_is_named_before_any_work(
+    earth_engine_study: Any,
+) -> None:
+    study = earth_engine_study
+    study.write(earthengine={"url": "local:scenery"})
+    done = study.alm90("run")
+    assert done.exit_code == 3, done.output
+    assert "earthengine.url names" in done.stderr
+    assert "scenery, which is not there" in done.stderr
+    assert "sites" not in done.stdout
