@@ -13,7 +13,6 @@ from gee.soil.settings import SoilSettings
 from gee.temperature.settings import TemperatureSettings
 from gee.terrain.settings import TerrainSettings
 
-
 LOCAL_PREFIX = "local:"
 """What `url` begins with where a folder of rasters is computed on, in this process."""
 
