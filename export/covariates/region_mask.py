@@ -34,8 +34,9 @@ def vector_files(path: Path) -> list[Path]:
         return [path]
     return sorted(
         beside
-        for beside in path.parent.glob(f"{path.stem}.*")
-        if beside.suffix.lower() in (".shp", ".shx", ".dbf", ".prj", ".cpg")
+        for beside in path.parent.iterdir()
+        if beside.stem == path.stem
+        and beside.suffix.lower() in (".shp", ".shx", ".dbf", ".prj", ".cpg")
     )
 
 

@@ -197,3 +197,30 @@ def test_the_asset_must_be_there(earth_engine_study: Any) -> None:
     done = study.alm90("sites")
     assert done.exit_code == 4, done.output
     assert "projects/me/assets/nowhere" in done.stderr
+
+
+def test_a_collection_is_no_mask(earth_engine_study: Any) -> None:
+    """Fault: a mosaic of years, in which the last one decides."""
+    study = earth_engine_study
+    path = study.folder / "scenes" / "catalogue.json"
+    document = json.loads(path.read_text("utf-8"))
+    document["assets"]["projects/me/assets/years"] = {"type": "IMAGE_COLLECTION", "images": []}
+    path.write_text(json.dumps(document), "utf-8")
+    study.write(region={"mask_asset": "projects/me/assets/years"})
+    done = study.alm90("sites")
+    assert done.exit_code == 2, done.output
+    assert "name one image, or a table of polygons" in done.stderr
+
+
+def test_a_mask_and_an_asset_exclude_each_other() -> None:
+    from export.study import parse_study
+
+    head = "[region]\nwest = 92\nsouth = 34\neast = 94\nnorth = 36\n"
+    for text, words in (
+        ("mask = 'a.gpkg'\nmask_asset = 'b'\n[earthengine]\n", "either mask or mask_asset"),
+        ("mask_asset = 'b'\n", r"add \[earthengine\]"),
+        ("mask = 'a.tif'\nmask_layer = 'b'\n", "mask_layer goes with"),
+        ("mask = 'a.shp'\nmask_values = [1]\n", "polygons have none"),
+    ):
+        with pytest.raises(StudyError, match=words):
+            parse_study(head + text, "study.toml")
