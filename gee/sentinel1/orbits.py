@@ -2,6 +2,9 @@
 
 A relative orbit sees a place from one side under one angle, whichever year it is. The number of
 scenes differs between orbits by the years they were flown and by what screening leaves of them.
+
+All bands are double here: images of a collection that differ in the type of a band may be refused
+by what reduces it ("some bands might require explicit casts"), and a count is no number of a mean.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +25,9 @@ def each_orbit(
     summary : from the filter of one orbit to its image
     bands : of that image
     """
-    images = orbits.map(lambda number: summary(ee.Filter.eq(ORBIT, number)).select(list(bands)))
+    images = orbits.map(
+        lambda number: summary(ee.Filter.eq(ORBIT, number)).select(list(bands)).toDouble()
+    )
     every: ee.ImageCollection = ee.ImageCollection.fromImages(images.add(nothing(bands)))
     return every
 
@@ -44,7 +49,8 @@ def mean_of(scenes: ee.ImageCollection, bands: Sequence[str]) -> ee.Image:
 def or_nothing(scenes: ee.ImageCollection, bands: Sequence[str]) -> ee.ImageCollection:
     """Return the scenes' bands with a masked image: the mean of no scenes would have no bands."""
     empty = ee.ImageCollection([nothing(bands)])
-    merged: ee.ImageCollection = empty.merge(scenes.select(list(bands)))
+    alike = scenes.select(list(bands)).map(lambda scene: scene.toDouble())
+    merged: ee.ImageCollection = empty.merge(alike)
     return merged
 
 

@@ -44,7 +44,9 @@ def fitted(
     def with_regressors(image: ee.Image) -> ee.Image:
         time = ee.Number(image.get("system:time_start")).subtract(middle)
         regressors = regressors_at(time.divide(MILLISECONDS_PER_YEAR), settings)
-        combined: ee.Image = ee.Image.constant(regressors).rename(names).addBands(image)
+        # Of one type in all images: a constant image has that of its number, which may be whole.
+        constant = ee.Image.constant(regressors).rename(names).toDouble()
+        combined: ee.Image = constant.addBands(image)
         return combined
 
     # One day that is masked everywhere: without any day there is still a band to mask.

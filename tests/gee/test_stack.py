@@ -14,6 +14,7 @@ from export.plateau.world import Plateau, make_plateau
 from gee.catalogue import auxiliary_layers, candidates
 from gee.errors import CatalogueError
 from gee.grid import PLATEAU_PIXEL_DEG, geobox_of_region, tiles_of
+from gee.local.algorithms import composites
 from gee.pixels import read_window
 from gee.scope import Scope
 from gee.settings import EarthEngineSettings
@@ -127,6 +128,30 @@ def test_a_preset_changes_no_band(
     connected(folder)
     for name, values in evaluated("published", geobox).items():
         np.testing.assert_array_equal(values, whole[name], err_msg=name)
+
+
+def test_images_of_a_collection_are_of_one_type(
+    geobox: GeoBox, folder: Path, connected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches what the service may refuse: "some bands might require explicit casts"."""
+    reduced: list[list[dict[str, str]]] = []
+    inner = composites.reduce_collection
+
+    def noted(collection: Any, *arguments: Any, **options: Any) -> Any:
+        reduced.append(
+            [
+                {band.name: band.pixel_type.precision for band in one.bands}
+                for one in collection.elements
+            ]
+        )
+        return inner(collection, *arguments, **options)
+
+    monkeypatch.setattr(composites, "reduce_collection", noted)
+    connected(folder)
+    evaluated("extended", geobox, geobox[:1, :1])
+    assert max(len(images) for images in reduced) > 50
+    for images in reduced:
+        assert all(one == images[0] for one in images), images[:3]
 
 
 def test_auxiliary_layers(geobox: GeoBox, folder: Path, connected: Any) -> None:
