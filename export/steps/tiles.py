@@ -9,9 +9,15 @@ import pandas as pd
 from odc.geo.geobox import GeoBox
 
 from export.covariates.provider import CovariateInfo, CovariateStack
-from export.covariates.region import region_tiles
+from export.covariates.region import Region, region_tiles
 from export.covariates.sampling import skew_check
-from export.covariates.tiles import TilePlan, TilesReport, plan_tiles, write_covariate_tiles
+from export.covariates.tiles import (
+    TilePlan,
+    TilesReport,
+    plan_tiles,
+    stack_fingerprint,
+    write_covariate_tiles,
+)
 from export.errors import TileError
 from export.steps.context import Context
 from export.study.covariates import study_covariates
@@ -46,7 +52,7 @@ def tiles_step(context: Context) -> None:
             f"the model needs {', '.join(absent)}, which study.toml no longer names; "
             f"name it again, or `alm90 run {study.folder}` to train anew"
         )
-    _warn_of_changes(context, candidates)
+    _warn_of_changes(context, candidates, region)
     stack = candidates.select(kept)
     tiles = region_tiles(region, settings.grid.tile_px)
     folder = study.covariates_folder / "tiles"
@@ -64,8 +70,8 @@ def tiles_step(context: Context) -> None:
     _check_skew(context, region.geobox, report.files, stack.covariates)
 
 
-def _warn_of_changes(context: Context, candidates: CovariateStack) -> None:
-    """Say which covariates are others now than when the sites were sampled."""
+def _warn_of_changes(context: Context, candidates: CovariateStack, region: Region) -> None:
+    """Say what has changed since the sites were sampled: covariates, or else region or grid."""
     study = context.study
     sampled = json.loads(study.samples_file.with_suffix(".json").read_text(encoding="utf-8"))[
         "provenance"
@@ -73,10 +79,11 @@ def _warn_of_changes(context: Context, candidates: CovariateStack) -> None:
     now = candidates.fingerprints()
     before = {name: entry["fingerprint"] for name, entry in sampled["covariates"].items()}
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    if changed:
+    whole = stack_fingerprint(candidates, region, context.journal)
+    if changed or sampled["covariate_stack"] != whole:
         context.warn(
             "export",
-            f"{', '.join(changed)}: changed since the sites were sampled; "
+            f"{', '.join(changed) or 'region or grid'}: changed since the sites were sampled; "
             f"`alm90 run {study.folder}` brings the model up to date",
         )
 
