@@ -118,7 +118,16 @@ _MISSING_TEXTS = (
 )
 _TOKEN = re.compile(r"\b(?:ya29\.|1//|Bearer )\S+|-----BEGIN.*")
 """How access tokens, refresh tokens and private keys begin."""
-_QUOTA_TEXTS = ("quota exceeded", "too many", "rate limit", "ratelimit", "restricted mode")
+_QUOTA_TEXTS = (
+    "quota exceeded",
+    "too many requests",
+    "too many concurrent",
+    "too many tasks",
+    "rate limit",
+    "ratelimit",
+    "restricted mode",
+)
+"""Of what there are too many is said: too many input pixels of a mean are as many next time."""
 
 
 def service_error(error: BaseException, what: str) -> ServiceError | None:

@@ -175,6 +175,8 @@ def test_what_the_connection_raises_has_a_kind(error: Exception, kind: type[Serv
         (403, "Quota exceeded for quota metric 'Requests' of service 'earthengine'.", BusyError),
         (403, "Rate Limit Exceeded", BusyError),
         (429, "Too Many Requests", BusyError),
+        (400, "Too many tasks already in the queue (3000).", BusyError),
+        (400, "Image.reduceResolution: Too many input pixels per output pixel.", RefusedError),
         (504, "Deadline exceeded: the computation timed out.", BusyError),
         (408, "Request Timeout", BusyError),
         (401, "Request had invalid authentication credentials.", CredentialsError),
