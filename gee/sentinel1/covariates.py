@@ -44,7 +44,8 @@ def _of_pass(side: str, settings: Sentinel1Settings) -> list[Covariate]:
         "mean of power over the scenes of each relative orbit, then over the orbits, then over "
         f"the pixels of {settings.scale_m:g} m, in dB"
     )
-    unseen = f"no {side} scene is left after screening"
+    shaded = _shaded(settings)
+    unseen = f"no {side} scene is left after screening{shaded}"
     entries = []
     for band, minimum, maximum in (("vv", -40.0, 15.0), ("vh", -50.0, 5.0)):
         for season, period, presets in (
@@ -75,7 +76,7 @@ def _of_pass(side: str, settings: Sentinel1Settings) -> list[Covariate]:
                 settings,
                 f"{thaw}; {frozen}",
                 f"{mean}; both seasons over the same relative orbits",
-                f"no relative orbit has {side} scenes of both seasons after screening",
+                f"no relative orbit has {side} scenes of both seasons after screening{shaded}",
             )
         )
     entries.append(
@@ -100,7 +101,7 @@ def _of_pass(side: str, settings: Sentinel1Settings) -> list[Covariate]:
                 settings,
                 period,
                 f"count of scenes, then mean over the pixels of {settings.scale_m:g} m",
-                "nowhere: without a scene it is 0",
+                "nowhere: without a scene, in layover and in shadow it is 0",
             )
         )
     return entries
@@ -116,7 +117,7 @@ def _seasonal_index(settings: Sentinel1Settings) -> Covariate:
         settings,
         f"{_thaw(settings)}; {_frozen(settings)}",
         "mean of vv_difference over the passes that have one, scaled",
-        "neither pass has a difference",
+        f"neither pass has a difference{_shaded(settings)}",
         _EVERYWHERE,
     )
 
@@ -135,7 +136,7 @@ def _change_index(settings: Sentinel1Settings) -> Covariate:
         f"{change.dry_percentile:g} and {change.wet_percentile:g} of its relative orbit (dB); mean "
         "over scenes, relative orbits and passes",
         f"no relative orbit has {change.minimum_scenes} screened scenes and "
-        f"{change.minimum_contrast_db:g} dB between the references",
+        f"{change.minimum_contrast_db:g} dB between the references{_shaded(settings)}",
     )
 
 
@@ -150,7 +151,8 @@ def _water_cloud(settings: Sentinel1Settings) -> Covariate:
         settings,
         _thaw(settings),
         f"mean VV of all passes and {model.ndvi} through the model",
-        f"no screened scene, no {model.ndvi}, or vegetation alone gives more backscatter",
+        f"no screened scene, no {model.ndvi}, or vegetation alone gives more backscatter"
+        f"{_shaded(settings)}",
         _EVERYWHERE,
     )
 
@@ -178,10 +180,14 @@ def _covariate(
         period=period,
         reducer=reducer,
         way=f"mean over the pixels of {settings.scale_m:g} m within each pixel of the grid",
-        masked_where=masked_where + ("; all of it in layover or shadow" if sloped else ""),
+        masked_where=masked_where,
         presets=presets,
         missing="native",
     )
+
+
+def _shaded(settings: Sentinel1Settings) -> str:
+    return "" if settings.slope_model == "none" else "; all of it in layover or shadow"
 
 
 def _corrected(settings: Sentinel1Settings) -> str:

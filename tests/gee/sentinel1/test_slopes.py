@@ -8,6 +8,7 @@ import ee
 import numpy as np
 import pytest
 
+from gee.sentinel1.covariates import covariates
 from gee.sentinel1.slope_correction import downhill, towards_sensor
 
 SEASON = "2019-09-10T12:10:00"
@@ -124,6 +125,10 @@ def test_layover_and_shadow_are_masked(
     assert np.isfinite(found).all() == seen
     assert np.isnan(found).all() != seen
     assert count == pytest.approx(float(seen), abs=0)
+    entries = {entry.name: entry for entry in covariates(corrected(lab))}
+    assert entries["vv_thaw_ascending"].masked_where.endswith("layover or shadow")
+    counted = entries["observations_thaw_ascending"].masked_where
+    assert counted == "nowhere: without a scene, in layover and in shadow it is 0"
 
 
 def test_a_margin_widens_layover(world: Any, asked: Any, lab: Any) -> None:
