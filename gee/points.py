@@ -30,10 +30,12 @@ MAXIMUM_POINTS = 5000
 _log = logging.getLogger(__name__)
 
 Places = NDArray[np.intp]
+ImageOf = Callable[[GeoBox], ee.Image]
+"""From the smallest window that holds a request's points to the image to sample there."""
 
 
 def sample_points(
-    image: ee.Image,
+    image: ee.Image | ImageOf,
     names: Sequence[str],
     geobox: GeoBox,
     rows: ArrayLike,
@@ -47,7 +49,9 @@ def sample_points(
 
     Parameters
     ----------
-    image : has a band of each name
+    image : has a band of each name; or what makes it for the window of a request's points, whose
+        values must not depend on that window. A composite of scenes then looks up those near the
+        points alone, and a request that is divided becomes lighter in scenes as well
     names : in the order wanted
     geobox : the study's grid, whole
     rows, cols : (n,) int, pixels of the grid; several may be the same
@@ -104,7 +108,7 @@ class _Reader:
 
     def __init__(
         self,
-        image: ee.Image,
+        image: ee.Image | ImageOf,
         names: Sequence[str],
         geobox: GeoBox,
         rows: NDArray[np.int64],
@@ -114,6 +118,7 @@ class _Reader:
         self.image = image
         self.names = tuple(names)
         self.geobox = geobox
+        self.rows, self.cols = rows, cols
         self.easting, self.northing = geobox.transform * (cols + 0.5, rows + 0.5)
         self.largest = largest
         self.values = np.full((len(rows), len(names)), np.nan, np.float32)
@@ -143,7 +148,7 @@ class _Reader:
                 raise
 
     def _request(self, places: Places, names: Sequence[str]) -> NDArray[np.float32]:
-        sampled = without_mask(self.image, names).sampleRegions(
+        sampled = without_mask(self._image(places), names).sampleRegions(
             collection=self._points(places),
             properties=[INDEX],
             projection=projection_of(self.geobox),
@@ -163,6 +168,14 @@ class _Reader:
         if absent:
             _log.warning("%s: %d did not come back; they count as masked", what, absent)
         return with_nan(values)
+
+    def _image(self, places: Places) -> ee.Image:
+        if not callable(self.image):
+            return self.image
+        rows, cols = self.rows[places], self.cols[places]
+        window = self.geobox[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+        image: ee.Image = self.image(window)
+        return image
 
     def _points(self, places: Places) -> ee.FeatureCollection:
         """Return the centres of pixels, made into features on the service: numbers are short."""

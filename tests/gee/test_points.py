@@ -231,6 +231,33 @@ class TestBatches:
         first, second = requests(service)
         assert first == second
 
+    def test_an_image_is_made_for_the_window_of_each_request(
+        self, service: LocalEarthEngine, window: Array
+    ) -> None:
+        """Else every request looks up the scenes of the whole region, however few its points."""
+        windows: list[GeoBox] = []
+
+        def image_of(part: GeoBox) -> ee.Image:
+            windows.append(part)
+            return ee.Image("STACK")
+
+        service.faults.inject("memory", call="value:compute")
+        rows, cols = places(400)
+        found = sample_points(image_of, NAMES, GRID, rows, cols, points_per_request=100)
+        np.testing.assert_array_equal(found, window[:, rows, cols].T)
+        asked = [points_of(body) for body in requests(service)]
+        assert len(asked) == len(windows) > 4
+        for batch, part in zip(asked, windows, strict=True):
+            box = part.extent.boundingbox
+            edges = [box.left, box.bottom, box.right, box.top]
+            half = PLATEAU_PIXEL_DEG / 2
+            _, east, north = batch.T
+            held = [east.min() - half, north.min() - half, east.max() + half, north.max() + half]
+            np.testing.assert_allclose(edges, held, rtol=0, atol=1e-9)
+        # The first was too heavy; its halves are narrower.
+        sizes = [part.shape[0] * part.shape[1] for part in windows]
+        assert max(sizes[1:3]) < sizes[0]
+
 
 class TestDivision:
     def test_a_batch_too_heavy_is_halved_and_those_after_are_smaller(
