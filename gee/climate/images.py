@@ -30,14 +30,14 @@ def _precipitation(scope: Scope, months: tuple[int, ...]) -> ee.Image:
     """Return the sum of the months' mean totals in mm."""
     totals = _of_years(MONTHLY, "total_precipitation_sum", scope)
     total = summed(monthly_means(totals, months), months, lambda mean: mean)
-    return _interpolated(total.multiply(MILLIMETRES_PER_METRE), totals)
+    return _interpolated(total.multiply(MILLIMETRES_PER_METRE), MONTHLY)
 
 
 def _air_temperature(scope: Scope) -> ee.Image:
     """Return the mean of the year at 2 m in degC; each month weighs as many days as it has."""
     means = _of_years(MONTHLY, "temperature_2m", scope)
     year = summed(monthly_means(means, ALL_MONTHS), ALL_MONTHS, _times_days)
-    return _interpolated(year.divide(sum(DAYS)).subtract(ICE_POINT_K), means)
+    return _interpolated(year.divide(sum(DAYS)).subtract(ICE_POINT_K), MONTHLY)
 
 
 def _snow_cover_days(scope: Scope, minimum_percent: float) -> ee.Image:
@@ -48,7 +48,7 @@ def _snow_cover_days(scope: Scope, minimum_percent: float) -> ee.Image:
         return look.gte(minimum_percent).copyProperties(look, ["system:time_start"])
 
     shares = monthly_means(cover.map(snow), ALL_MONTHS)
-    return _interpolated(summed(shares, ALL_MONTHS, _times_days), cover)
+    return _interpolated(summed(shares, ALL_MONTHS, _times_days), SNOW)
 
 
 def _times_days(mean: ee.Image) -> ee.Image:
@@ -65,5 +65,7 @@ def _of_years(asset: str, band: str, scope: Scope) -> ee.ImageCollection:
     return chosen
 
 
-def _interpolated(image: ee.Image, collection: ee.ImageCollection) -> ee.Image:
-    return interpolated_to_the_edge(image, ee.Image(collection.first()).projection())
+def _interpolated(image: ee.Image, asset: str) -> ee.Image:
+    # Of any image of the asset: the years may have none.
+    first = ee.Image(ee.ImageCollection(asset).first()).select([0])
+    return interpolated_to_the_edge(image, first.projection())

@@ -8,17 +8,24 @@ from collections.abc import Callable, Sequence
 
 import ee
 
+MEAN = "mean"
 DAYS = (31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 """Of each month, in the mean of leap and common years; 365.25 together."""
 
 
 def monthly_means(collection: ee.ImageCollection, months: Sequence[int]) -> ee.ImageCollection:
     """Return the mean of each month over all years, with the number of its days as `days`."""
+    # Masked everywhere: a month without any look has no band at all otherwise.
+    nothing = ee.Image.constant(0).toDouble().rename(MEAN).updateMask(0)
 
     def mean(month_and_days: ee.List) -> ee.Image:
         month = ee.List(month_and_days).getNumber(0)
         looks = collection.filter(ee.Filter.calendarRange(month, month, "month"))
-        average: ee.Image = ee.Image(looks.mean()).set("days", ee.List(month_and_days).getNumber(1))
+        alike = looks.map(lambda look: look.select([0], [MEAN]).toDouble())
+        padded = ee.ImageCollection([nothing]).merge(alike)
+        average: ee.Image = ee.Image(padded.mean()).set(
+            "days", ee.List(month_and_days).getNumber(1)
+        )
         return average
 
     pairs = ee.List([[month, DAYS[month - 1]] for month in months])

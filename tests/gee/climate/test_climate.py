@@ -173,6 +173,25 @@ def test_a_month_without_a_look_has_no_days(
     np.testing.assert_array_equal(np.isnan(found), ~seen.all(axis=0))
 
 
+def test_years_and_months_without_an_image_are_masked(
+    new_scenes: Any, fields: Any, geobox: GeoBox, connected: Any, bands_of: Any
+) -> None:
+    """Catches an empty month, which has no band, or no lattice to interpolate from."""
+    scenes, lattice = new_scenes(), coarse(ERA5_DEG, geobox)
+    for month in range(1, 12):
+        wet, warm = fields[2019, month]
+        bands = {"total_precipitation_sum": wet, "temperature_2m": warm}
+        date = f"2019-{month:02d}-01"
+        scenes.scene("ECMWF/ERA5_LAND/MONTHLY_AGGR", date, bands, lattice, date)
+    snow = {"NDSI_Snow_Cover": np.full(coarse(MODIS_DEG, geobox).shape, 70, np.uint8)}
+    scenes.scene("MODIS/061/MOD10A1", "old", snow, coarse(MODIS_DEG, geobox), "2018-01-01")
+    connected(scenes)
+    found = bands_of(asked(NAMES, Scope(geobox, (2019, 2019))), geobox)
+    for name in NAMES:
+        # December has no image; summer has all of its months.
+        assert np.isnan(found[name]).all() == (name != "precipitation_summer"), name
+
+
 def test_settings_are_used(
     world: Any, fields: Any, geobox: GeoBox, scope: Scope, connected: Any, bands_of: Any
 ) -> None:
