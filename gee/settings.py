@@ -1,8 +1,8 @@
 """The part of study.toml that says what Earth Engine computes: `[earthengine]`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gee.auxiliary.settings import AuxiliarySettings
 from gee.climate.settings import ClimateSettings
@@ -43,6 +43,13 @@ class CompositeSettings(FrozenSettings):
     auxiliary: AuxiliarySettings = Field(
         AuxiliarySettings(), description="layers that are never learned from"
     )
+
+    @model_validator(mode="after")
+    def _years_in_order(self) -> Self:
+        first, last = self.years
+        if first > last:
+            raise ValueError(f"years = [{first}, {last}]: the first comes after the last")
+        return self
 
 
 class EarthEngineSettings(CompositeSettings):

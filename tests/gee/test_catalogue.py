@@ -162,6 +162,12 @@ class TestChoice:
         with pytest.raises(CatalogueError, match=text):
             candidates(CompositeSettings.model_validate(keys))
 
+    def test_years_out_of_order(self) -> None:
+        """Catches years between which no scene lies: every pixel would be masked."""
+        with pytest.raises(ValueError, match=r"years = \[2024, 2009\]"):
+            CompositeSettings(years=(2024, 2009))
+        assert CompositeSettings(years=(2019, 2019)).years == (2019, 2019)
+
 
 class TestStack:
     @pytest.mark.parametrize("settings", [SETTINGS, EVERYTHING, OWN_SOIL])
