@@ -22,7 +22,7 @@ from local_ml.forest.kernels import (
     add_symmetric_trees,
     add_trees,
     empty_block,
-    empty_tree,
+    empty_programs,
     fill,
     places_in_raster,
     places_in_rows,
@@ -132,26 +132,29 @@ class _Work:
         self.place = np.empty(BLOCK_PIXELS, np.int64)
         self._members = members
         self._block = empty_block(columns)
-        self._trees = [
-            empty_tree(member.layout.largest_tree, member.layout.value.dtype) for member in members
+        self._programs = [
+            empty_programs(
+                member.layout.largest_tree, member.layout.deepest, member.layout.value.dtype
+            )
+            for member in members
         ]
 
     def totals(self, columns: np.ndarray) -> list[np.ndarray]:
         """Return for each member the predictions at `place`, (BLOCK_PIXELS,), patch by patch."""
         fill(self._block, columns, self.place)
         return [
-            self._total(member, tree)
-            for member, tree in zip(self._members, self._trees, strict=True)
+            self._total(member, programs)
+            for member, programs in zip(self._members, self._programs, strict=True)
         ]
 
-    def _total(self, member: _Member, tree: Any) -> np.ndarray:
+    def _total(self, member: _Member, programs: Any) -> np.ndarray:
         forest = member.forest
         in_float32 = forest.accumulate == "float32"
         total = np.full(BLOCK_PIXELS, forest.base if in_float32 else 0.0, forest.accumulate)
         if member.symmetric is not None:
             add_symmetric_trees(member.symmetric, self._block, total)
         else:
-            add_trees(member.layout, tree, self._block, total)
+            add_trees(member.layout, programs, self._block, total)
         if in_float32:
             return total
         total *= forest.scale

@@ -10,12 +10,18 @@ numbers. Pixels beyond the edge or without a prediction repeat one that has one:
 range.
 
 **Pruning.** A split whose threshold lies outside the range that its column has in a block is
-decided for all its pixels. What is left is a smaller tree, written depth first; for its nodes it
-is then decided for all patches at once which of them a patch reaches and which it must ask.
+decided for all its pixels. For the others, one bit a patch says which patches have pixels on the
+left and which on the right; where only one side has any, the split is decided too. So one walk
+through a tree writes for each patch the leaves that its pixels may reach and the questions that
+they must be asked. A few trees are walked, then each patch is asked for all of them while its
+pixels lie in the nearest cache.
 
 **Asking.** The leaf of a pixel is found as QuickScorer does (Lucchese et al. 2015, SIGIR,
 doi:10.1145/2766462.2767733): each leaf that a patch reaches, from left to right, is a bit; a
-question answered with "right" clears the bits on its left; the lowest bit left is the leaf.
+question answered with "right" clears the bits on its left; the lowest bit left is the leaf. Four
+questions are asked at once, and the leaves of four trees are added in one loop, one after the
+other: so what they change is read and written a fourth as often, and the bits of the sum are those
+of one tree after the other.
 
 **What makes the loops fast.** Three things keep LLVM from vectorising them as numba writes them:
 a signed index (it may count from the end), a slice of an array (its owner is counted up and down,
@@ -48,8 +54,13 @@ SLOT_OF_BIT = np.array(
     [((0x077CB531 << bit) & 0xFFFFFFFF) >> 27 for bit in range(WORD)], dtype=np.uint64
 )
 
-# Up to so many leaves, choosing among them costs less than looking each pixel's up.
-FEW_LEAVES = 5
+ONE = np.uint32(1)
+BIT_OF_SLOT = np.argsort(SLOT_OF_BIT).astype(np.uint64)
+
+# Trees that are walked before any is asked, and questions that are asked at once; the loops below
+# are written for these numbers.
+TREES = 4
+AT_ONCE = 4
 
 
 class Block(NamedTuple):
@@ -83,45 +94,74 @@ def empty_block(columns: int) -> Block:
     )
 
 
-class SmallTree(NamedTuple):
-    """The tree left in a block, depth first: a left child follows its parent.
+class Programs(NamedTuple):
+    """What a few trees ask of each patch; made once, written anew for each few trees.
+
+    The questions and leaves of a patch and tree begin at (tree · PATCHES + patch) times the room
+    for one; behind all of them is room for those of one word of leaves.
 
     Parameters
     ----------
-    stripe, threshold, right : (nodes,) of splits: where the column is read, the right child
-    value : (nodes,) of leaves
-    splits, leaves : (nodes,) int32, which nodes are which, in order
-    reached, asked : (nodes · PATCHES,) uint8: whether a patch has pixels that may come to the
-        node, and whether such pixels may go either way there
-    leaves_before : (nodes · PATCHES,) uint16: leaves that the patch reaches before this node
-    leaves_reached : (PATCHES,) uint16
+    read : int32, of each question where the patch's values of the column begin
+    threshold : float32
+    start, stop : int32, the leaves on the left of the question, counted within the patch
+    kept : uint32, the bits that the answer "right" keeps of the first word of leaves
+    questions, leaves : (TREES · PATCHES,) int32, how many there are
+    value : of each leaf, where the slot of its bit says, word by word
+    left_of : (levels · PATCHES,) int32, for each question on the way down the leaves before it
+    waiting, reached, asked, stripe, limit : (levels,), the right children to walk yet: node, a bit
+        for each patch that reaches it and that asks its parent, and what its parent reads
+    alive : (PIXELS,) uint32, bits of the leaves that a pixel may have
+    slot : (TREES · PIXELS,) uint32, the slot of its leaf
+    room, table_room : for the questions and for the leaves of a patch and tree
     """
 
-    stripe: np.ndarray
+    read: np.ndarray
     threshold: np.ndarray
-    right: np.ndarray
-    value: np.ndarray
-    splits: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    kept: np.ndarray
+    questions: np.ndarray
     leaves: np.ndarray
+    value: np.ndarray
+    left_of: np.ndarray
+    waiting: np.ndarray
+    stripe: np.ndarray
+    limit: np.ndarray
     reached: np.ndarray
     asked: np.ndarray
-    leaves_before: np.ndarray
-    leaves_reached: np.ndarray
+    alive: np.ndarray
+    slot: np.ndarray
+    room: int
+    table_room: int
 
 
-def empty_tree(nodes: int, dtype: Any) -> SmallTree:
-    """Return the room for a tree of so many nodes, with values of a type."""
-    return SmallTree(
-        stripe=np.empty(nodes, np.int32),
-        threshold=np.empty(nodes, np.float32),
-        right=np.empty(nodes, np.int32),
-        value=np.empty(nodes, dtype),
-        splits=np.empty(nodes, np.int32),
-        leaves=np.empty(nodes, np.int32),
-        reached=np.empty((nodes + 1) * PATCHES, np.uint8),
-        asked=np.empty(nodes * PATCHES, np.uint8),
-        leaves_before=np.empty(nodes * PATCHES, np.uint16),
-        leaves_reached=np.empty(PATCHES, np.uint16),
+def empty_programs(largest_tree: int, deepest: int, dtype: Any) -> Programs:
+    """Return the room for trees of so many nodes and levels, with values of a type."""
+    leaves = (largest_tree + 1) // 2
+    room = leaves + AT_ONCE
+    table_room = -(-leaves // WORD) * WORD
+    questions = (TREES * PATCHES + 1) * room
+    levels = deepest + 1
+    return Programs(
+        read=np.empty(questions, np.int32),
+        threshold=np.empty(questions, np.float32),
+        start=np.empty(questions, np.int32),
+        stop=np.empty(questions, np.int32),
+        kept=np.empty(questions, np.uint32),
+        questions=np.empty(TREES * PATCHES, np.int32),
+        leaves=np.empty(TREES * PATCHES, np.int32),
+        value=np.zeros(TREES * PATCHES * table_room, dtype),
+        left_of=np.empty(levels * PATCHES, np.int32),
+        waiting=np.empty(levels, np.int32),
+        stripe=np.empty(levels, np.int32),
+        limit=np.empty(levels, np.float32),
+        reached=np.empty(levels, np.uint32),
+        asked=np.empty(levels, np.uint32),
+        alive=np.empty(PIXELS, np.uint32),
+        slot=np.empty(TREES * PIXELS, np.uint32),
+        room=room,
+        table_room=table_room,
     )
 
 
@@ -216,204 +256,174 @@ def _measure(block: Any, stripe: Any) -> None:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def prune(small: Any, layout: Any, root: Any, block: Any) -> Any:
-    """Write what a block leaves of a tree.
-
-    Returns
-    -------
-    nodes, splits, leaves : their numbers
-    """
-    version, threshold, child = layout.version, layout.threshold, layout.child
-    stripe, lowest, highest = block.stripe, block.lowest, block.highest
-    small_stripe, small_threshold, right = small.stripe, small.threshold, small.right
-    value, small_value, split, leaf = layout.value, small.value, small.splits, small.leaves
-    waiting = np.empty(layout.deepest, np.int32)
-    parent = np.empty(layout.deepest, np.int32)
-    nodes = splits = leaves = depth = 0
-    node = root
-    while True:
-        while version[node] >= 0:
-            read = stripe[version[node]]
-            limit = threshold[node]
-            left = child[node]
-            if lowest[read] > limit:
-                node = left + 1
-            elif highest[read] <= limit:
-                node = left
-            else:
-                small_stripe[nodes], small_threshold[nodes] = read, limit
-                split[splits] = nodes
-                waiting[depth], parent[depth] = left + 1, nodes
-                depth += 1
-                splits += 1
-                nodes += 1
-                node = left
-        small_stripe[nodes] = -1
-        small_value[nodes] = value[node]
-        leaf[leaves] = nodes
-        leaves += 1
-        nodes += 1
-        if depth == 0:
-            return nodes, splits, leaves
-        depth -= 1
-        node = waiting[depth]
-        right[parent[depth]] = nodes
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def spread(small: Any, nodes: Any, low: Any, high: Any, goes_left: Any, goes_right: Any) -> None:
-    """Decide for each node and patch whether it is reached and asked, and count leaves.
-
-    low, high : those of the block
-    goes_left, goes_right : (PATCHES,) uint8, room to work in
-    """
-    stripe, threshold, right = small.stripe, small.threshold, small.right
-    reached, asked = small.reached, small.asked
-    before, count = small.leaves_before, small.leaves_reached
-    for patch in range(PATCHES):
-        reached[patch] = 1
-        count[patch] = 0
-    for node in range(nodes):
-        start = np.uint64(node) * N_PATCHES
-        _copy(count, before, start)
-        if stripe[node] < 0:
-            _count(count, reached, start)
-            continue
-        column = np.uint64(stripe[node]) * N_PATCHES
-        _decide(reached, asked, start, low, high, column, threshold[node], goes_left, goes_right)
-        _copy(goes_left, reached, start + N_PATCHES)
-        _copy(goes_right, reached, np.uint64(right[node]) * N_PATCHES)
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _decide(
-    reached: Any,
-    asked: Any,
-    start: Any,
-    low: Any,
-    high: Any,
-    column: Any,
-    threshold: Any,
-    goes_left: Any,
-    goes_right: Any,
-) -> None:
-    for index in range(PATCHES):
-        patch = np.uint64(index)
-        here = reached[start + patch]
-        left = np.uint8(here & np.uint8(low[column + patch] <= threshold))
-        right = np.uint8(here & np.uint8(high[column + patch] > threshold))
-        goes_left[patch] = left
-        goes_right[patch] = right
-        asked[start + patch] = left & right
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _copy(source: Any, target: Any, start: Any) -> None:
-    for index in range(PATCHES):
-        patch = np.uint64(index)
-        target[start + patch] = source[patch]
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _count(count: Any, reached: Any, start: Any) -> None:
-    for index in range(PATCHES):
-        patch = np.uint64(index)
-        count[patch] = np.uint16(count[patch] + np.uint16(reached[start + patch]))
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def add_trees(layout: Any, small: Any, block: Any, total: Any) -> None:
+def add_trees(layout: Any, programs: Any, block: Any, total: Any) -> None:
     """Add to `total`, (BLOCK_PIXELS,), what every tree of a layout gives."""
     # Taken out of their tuples once: each time costs a count of references.
-    values, low, high = block.values, block.low, block.high
-    value, leaf, split = small.value, small.leaves, small.splits
-    stripe, threshold, right = small.stripe, small.threshold, small.right
-    reached, asked, before = small.reached, small.asked, small.leaves_before
-    goes_left, goes_right = np.empty(PATCHES, np.uint8), np.empty(PATCHES, np.uint8)
-    alive, slot = np.empty(PIXELS, np.uint32), np.empty(PIXELS, np.uint16)
-    chosen = np.empty(PIXELS, value.dtype)
-    table = np.empty(layout.largest_tree + WORD, value.dtype)
-    question = np.empty(layout.largest_tree, np.int32)
-    for root in layout.roots:
-        nodes, splits, leaves = prune(small, layout, root, block)
-        if nodes == 1:
-            for patch in range(PATCHES):
-                add_number(total, np.uint64(patch) * N_PIXELS, value[0])
-            continue
-        spread(small, nodes, low, high, goes_left, goes_right)
+    values = block.values
+    read, threshold, kept = programs.read, programs.threshold, programs.kept
+    questions, leaves, value = programs.questions, programs.leaves, programs.value
+    alive, slot = programs.alive, programs.slot
+    room, table_room = np.uint64(programs.room), np.uint64(programs.table_room)
+    spare = np.uint64(TREES) * N_PATCHES * room
+    roots = layout.roots
+    for first_tree in range(0, len(roots), TREES):
+        trees = min(TREES, len(roots) - first_tree)
+        for tree in range(trees):
+            write(programs, layout, roots[first_tree + tree], block, np.uint64(tree) * N_PATCHES)
         for patch in range(PATCHES):
-            lane = np.uint64(patch)
-            start = lane * N_PIXELS
-            found = _list_leaves(leaf, leaves, value, reached, lane, table)
-            if found == 1:
-                add_number(total, start, table[0])
-                continue
-            questions = _list_questions(split, splits, asked, lane, question)
-            last = (found - 1) // WORD
-            for word in range(last, -1, -1):
-                first_leaf = word * WORD
-                unasked = True
-                for index in range(questions):
-                    node = np.uint64(question[np.uint64(index)])
-                    kept = _kept(before, right, node, lane, first_leaf)
-                    if kept == ALL:
-                        continue
-                    read = (np.uint64(stripe[node]) * N_PATCHES + lane) * N_PIXELS
-                    if unasked:
-                        ask_first(alive, values, read, threshold[node], kept)
+            for tree in range(trees):
+                own = np.uint64(tree) * N_PATCHES + np.uint64(patch)
+                slots = np.uint64(tree) * N_PIXELS
+                last = (leaves[own] - 1) // WORD
+                for word in range(last, -1, -1):
+                    at, number = own * room, np.int64(questions[own])
+                    if last > 0:
+                        number = _of_word(programs, at, number, word * WORD, spare)
+                        at = spare
+                    # What is asked beyond the last question keeps everything.
+                    for index in range(number, number + AT_ONCE - 1):
+                        a = at + np.uint64(index)
+                        read[a], threshold[a], kept[a] = 0, 0, ALL
+                    if number == 0:
+                        set_all(alive, ALL)
+                    for index in range(0, number, AT_ONCE):
+                        a = at + np.uint64(index)
+                        b, c, d = a + np.uint64(1), a + np.uint64(2), a + np.uint64(3)
+                        reads = (
+                            np.uint64(read[a]),
+                            np.uint64(read[b]),
+                            np.uint64(read[c]),
+                            np.uint64(read[d]),
+                        )
+                        limits = threshold[a], threshold[b], threshold[c], threshold[d]
+                        keeps = kept[a], kept[b], kept[c], kept[d]
+                        if index == 0:
+                            ask_first(alive, values, reads, limits, keeps)
+                        else:
+                            ask(alive, values, reads, limits, keeps)
+                    if word == last:
+                        lowest_bit(alive, slot, slots, np.uint32(word * WORD))
                     else:
-                        ask(alive, values, read, threshold[node], kept)
-                    unasked = False
-                if unasked:
-                    set_all(alive, ALL)
-                if found <= FEW_LEAVES:
-                    # From right to left, so that the leftmost leaf that is left wins.
-                    set_all(chosen, table[SLOT_OF_BIT[np.uint64(found - 1)]])
-                    for leaf_left in range(found - 2, -1, -1):
-                        number = table[SLOT_OF_BIT[np.uint64(leaf_left)]]
-                        choose(chosen, alive, np.uint32(1) << np.uint32(leaf_left), number)
-                elif word == last:
-                    lowest_bit(alive, slot, np.uint16(first_leaf))
-                else:
-                    lowest_bit_if_any(alive, slot, np.uint16(first_leaf))
-            if found <= FEW_LEAVES:
-                add_chosen(total, start, chosen)
+                        lowest_bit_if_any(alive, slot, slots, np.uint32(word * WORD))
+            start, table = np.uint64(patch) * N_PIXELS, np.uint64(patch) * table_room
+            step = N_PATCHES * table_room
+            if trees == TREES:
+                add_four(total, start, slot, value, table, step)
             else:
-                add_from_table(total, start, slot, table, np.uint64(0))
+                for tree in range(trees):
+                    first_slot = np.uint64(tree) * N_PIXELS
+                    add_one(total, start, slot, first_slot, value, table + np.uint64(tree) * step)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _kept(before: Any, right: Any, node: Any, lane: Any, first_leaf: Any) -> Any:
-    """Return the bits that the answer "right" keeps: all but those of the leaves on the left."""
-    start = np.int64(before[node * N_PATCHES + lane]) - first_leaf
-    stop = np.int64(before[np.uint64(right[node]) * N_PATCHES + lane]) - first_leaf
-    start, stop = max(start, 0), min(stop, WORD)
-    if stop <= start:
-        return ALL
-    cleared = (np.uint64(1) << np.uint64(stop)) - (np.uint64(1) << np.uint64(start))
-    return np.uint32(~np.uint32(cleared))
+def write(programs: Any, layout: Any, root: Any, block: Any, first: Any) -> None:
+    """Write the program of a tree for each patch, the first of them at number `first`."""
+    version, threshold, child = layout.version, layout.threshold, layout.child
+    stripe, low, high = block.stripe, block.low, block.high
+    lowest, highest, value, table = block.lowest, block.highest, layout.value, programs.value
+    read, limits, kept = programs.read, programs.threshold, programs.kept
+    starts, stops, left_of = programs.start, programs.stop, programs.left_of
+    questions, leaves = programs.questions, programs.leaves
+    waiting, waiting_stripe, waiting_limit = programs.waiting, programs.stripe, programs.limit
+    waiting_reached, waiting_asked = programs.reached, programs.asked
+    room, table_room = np.uint64(programs.room), np.uint64(programs.table_room)
+    for index in range(PATCHES):
+        questions[first + np.uint64(index)] = leaves[first + np.uint64(index)] = 0
+    node, reached, depth = root, ALL, 0
+    while True:
+        while version[node] >= 0:
+            own, limit, left = stripe[version[node]], threshold[node], child[node]
+            if lowest[own] > limit:
+                node = left + 1
+                continue
+            if highest[own] <= limit:
+                node = left
+                continue
+            on_left, on_right = sides(low, high, np.uint64(own) * N_PATCHES, limit)
+            on_left, on_right = np.uint32(on_left & reached), np.uint32(on_right & reached)
+            if on_left == 0:
+                node = left + 1
+                continue
+            node = left
+            if on_right == 0:
+                continue
+            level = np.uint64(depth)
+            waiting[level], waiting_stripe[level], waiting_limit[level] = left + 1, own, limit
+            waiting_reached[level], waiting_asked[level] = on_right, on_left & on_right
+            for index in range(PATCHES):
+                patch = np.uint64(index)
+                left_of[level * N_PATCHES + patch] = leaves[first + patch]
+            reached = on_left
+            depth += 1
+        leaf, patches = value[node], reached
+        while patches:
+            at = first + lowest_set(patches)
+            patches = np.uint32(patches & np.uint32(patches - ONE))
+            found = np.uint64(leaves[at])
+            leaves[at] = found + np.uint64(1)
+            table[
+                at * table_room + (found & ~np.uint64(31)) + SLOT_OF_BIT[found & np.uint64(31)]
+            ] = leaf
+        if depth == 0:
+            return
+        depth -= 1
+        level = np.uint64(depth)
+        node, reached, patches = waiting[level], waiting_reached[level], waiting_asked[level]
+        column, limit = np.uint64(waiting_stripe[level]) * N_PATCHES, waiting_limit[level]
+        while patches:
+            patch = lowest_set(patches)
+            patches = np.uint32(patches & np.uint32(patches - ONE))
+            at = first + patch
+            number = np.uint64(questions[at])
+            questions[at] = number + np.uint64(1)
+            place = at * room + number
+            start, stop = left_of[level * N_PATCHES + patch], leaves[at]
+            read[place], limits[place] = (column + patch) * N_PIXELS, limit
+            starts[place], stops[place] = start, stop
+            kept[place] = all_but(start, stop)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _list_leaves(leaf: Any, leaves: Any, value: Any, reached: Any, lane: Any, table: Any) -> Any:
-    """Put the values of the leaves that a patch reaches where their bits will be looked up."""
-    found = np.uint64(0)
-    for index in range(leaves):
-        node = np.uint64(leaf[np.uint64(index)])
-        word = found & ~np.uint64(31)
-        table[word + SLOT_OF_BIT[found & np.uint64(31)]] = value[node]
-        found += np.uint64(reached[node * N_PATCHES + lane])
-    return np.int64(found)
+def sides(low: Any, high: Any, column: Any, threshold: Any) -> Any:
+    """Return a bit for each patch that has pixels on the left of a split, and on its right."""
+    left, right = ZERO, ZERO
+    for index in range(PATCHES):
+        patch = np.uint64(index)
+        below, above = low[column + patch] <= threshold, high[column + patch] > threshold
+        left |= np.uint32(np.uint32(below) << np.uint32(index))
+        right |= np.uint32(np.uint32(above) << np.uint32(index))
+    return left, right
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _list_questions(split: Any, splits: Any, asked: Any, lane: Any, question: Any) -> Any:
-    found = np.uint64(0)
-    for index in range(splits):
-        node = np.uint64(split[np.uint64(index)])
-        question[found] = node
-        found += np.uint64(asked[node * N_PATCHES + lane])
-    return np.int64(found)
+def lowest_set(bits: Any) -> Any:
+    """Return the number of the lowest bit that is set."""
+    lowest = np.uint32(bits & np.uint32(ZERO - bits))
+    return BIT_OF_SLOT[np.uint64(np.uint32(lowest * SEQUENCE) >> TOP_FIVE)]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def all_but(start: Any, stop: Any) -> Any:
+    """Return a word without its bits from `start` to before `stop`, either of which may be more."""
+    first, end = min(np.uint64(start), np.uint64(WORD)), min(np.uint64(stop), np.uint64(WORD))
+    return np.uint32(~np.uint32((np.uint64(1) << end) - (np.uint64(1) << first)))
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _of_word(programs: Any, at: Any, number: Any, first_leaf: Any, spare: Any) -> Any:
+    """Copy those questions of a patch that clear leaves of a word; return how many there are."""
+    read, threshold, kept = programs.read, programs.threshold, programs.kept
+    starts, stops = programs.start, programs.stop
+    found = 0
+    for index in range(number):
+        place = at + np.uint64(index)
+        start, stop = max(starts[place] - first_leaf, 0), min(stops[place] - first_leaf, WORD)
+        if stop > start:
+            copy = spare + np.uint64(found)
+            read[copy], threshold[copy] = read[place], threshold[place]
+            kept[copy] = all_but(start, stop)
+            found += 1
+    return found
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -459,60 +469,84 @@ def _answer(
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def ask_first(alive: Any, values: Any, start: Any, threshold: Any, kept: Any) -> None:
-    """Set `alive`, (PIXELS,) uint32, to all leaves, or to `kept` where a value is greater."""
+def ask_first(alive: Any, values: Any, read: Any, threshold: Any, kept: Any) -> None:
+    """Set `alive`, (PIXELS,) uint32, to all leaves but those that four questions clear.
+
+    A question clears all bits but those of `kept` where the value is greater than the threshold.
+    """
     for index in range(PIXELS):
         pixel = np.uint64(index)
-        alive[pixel] = ALL if values[start + pixel] <= threshold else kept
+        a, b = values[read[0] + pixel], values[read[1] + pixel]
+        c, d = values[read[2] + pixel], values[read[3] + pixel]
+        bits = ALL if a <= threshold[0] else kept[0]
+        after = np.uint32(bits & kept[1])
+        bits = bits if b <= threshold[1] else after
+        after = np.uint32(bits & kept[2])
+        bits = bits if c <= threshold[2] else after
+        after = np.uint32(bits & kept[3])
+        alive[pixel] = bits if d <= threshold[3] else after
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def ask(alive: Any, values: Any, start: Any, threshold: Any, kept: Any) -> None:
-    """Clear all bits but those of `kept` where a value is greater than the threshold."""
+def ask(alive: Any, values: Any, read: Any, threshold: Any, kept: Any) -> None:
+    """Clear in `alive` what four more questions clear."""
     for index in range(PIXELS):
         pixel = np.uint64(index)
-        before = alive[pixel]
-        after = np.uint32(before & kept)
-        alive[pixel] = before if values[start + pixel] <= threshold else after
+        a, b = values[read[0] + pixel], values[read[1] + pixel]
+        c, d = values[read[2] + pixel], values[read[3] + pixel]
+        bits = alive[pixel]
+        after = np.uint32(bits & kept[0])
+        bits = bits if a <= threshold[0] else after
+        after = np.uint32(bits & kept[1])
+        bits = bits if b <= threshold[1] else after
+        after = np.uint32(bits & kept[2])
+        bits = bits if c <= threshold[2] else after
+        after = np.uint32(bits & kept[3])
+        alive[pixel] = bits if d <= threshold[3] else after
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def lowest_bit(alive: Any, slot: Any, first_slot: Any) -> None:
-    """Set `slot`, (PIXELS,) uint16, to `first_slot` plus that of the lowest bit of `alive`."""
+def lowest_bit(alive: Any, slot: Any, start: Any, first_slot: Any) -> None:
+    """Set PIXELS of `slot`, from `start`, to `first_slot` plus that of the lowest bit."""
     for index in range(PIXELS):
         pixel = np.uint64(index)
         bits = alive[pixel]
         lowest = np.uint32(bits & np.uint32(ZERO - bits))
-        slot[pixel] = np.uint16(first_slot + np.uint16(np.uint32(lowest * SEQUENCE) >> TOP_FIVE))
+        slot[start + pixel] = first_slot + np.uint32(np.uint32(lowest * SEQUENCE) >> TOP_FIVE)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def lowest_bit_if_any(alive: Any, slot: Any, first_slot: Any) -> None:
-    """Set `slot` to `first_slot` plus that of the lowest bit of `alive`, where there is a bit."""
+def lowest_bit_if_any(alive: Any, slot: Any, start: Any, first_slot: Any) -> None:
+    """Do as `lowest_bit` where there is a bit."""
     for index in range(PIXELS):
         pixel = np.uint64(index)
-        bits = alive[pixel]
-        before = slot[pixel]
+        bits, before = alive[pixel], slot[start + pixel]
         lowest = np.uint32(bits & np.uint32(ZERO - bits))
-        found = np.uint16(first_slot + np.uint16(np.uint32(lowest * SEQUENCE) >> TOP_FIVE))
-        slot[pixel] = before if bits == ZERO else found
+        found = np.uint32(first_slot + np.uint32(np.uint32(lowest * SEQUENCE) >> TOP_FIVE))
+        slot[start + pixel] = before if bits == ZERO else found
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def choose(chosen: Any, alive: Any, bit: Any, number: Any) -> None:
-    """Set `chosen`, (PIXELS,), to a number where a bit of `alive` is set."""
+def add_four(total: Any, start: Any, slot: Any, value: Any, table: Any, step: Any) -> None:
+    """Add to the total of each pixel the leaves of four trees, one after the other."""
+    tables = table, table + step, table + step + step, table + step + step + step
+    slots = N_PIXELS, N_PIXELS + N_PIXELS, N_PIXELS + N_PIXELS + N_PIXELS
     for index in range(PIXELS):
         pixel = np.uint64(index)
-        before = chosen[pixel]
-        chosen[pixel] = number if alive[pixel] & bit else before
+        number = total[start + pixel]
+        number += value[tables[0] + np.uint64(slot[pixel])]
+        number += value[tables[1] + np.uint64(slot[slots[0] + pixel])]
+        number += value[tables[2] + np.uint64(slot[slots[1] + pixel])]
+        number += value[tables[3] + np.uint64(slot[slots[2] + pixel])]
+        total[start + pixel] = number
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def add_chosen(total: Any, start: Any, chosen: Any) -> None:
-    """Add to the total of each pixel what was chosen for it."""
+def add_one(total: Any, start: Any, slot: Any, first: Any, value: Any, table: Any) -> None:
+    """Add to the total of each pixel the leaf of one tree."""
     for index in range(PIXELS):
         pixel = np.uint64(index)
-        total[start + pixel] += chosen[pixel]
+        total[start + pixel] += value[table + np.uint64(slot[first + pixel])]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
