@@ -13,21 +13,23 @@ import numpy as np
 from local_ml.errors import PredictionError
 from local_ml.forest.compiled import CompiledForest
 from local_ml.forest.kernels import (
+    add_trees,
+    fill,
+    places_in_raster,
+    places_in_rows,
+)
+from local_ml.forest.layout import Layout, SymmetricLayout, layout_of, symmetric_layout_of
+from local_ml.forest.patches import (
     BLOCK_COLS,
     BLOCK_PIXELS,
     BLOCK_ROWS,
     PATCHES_ACROSS,
     PATCHES_DOWN,
     SIDE,
-    add_symmetric_trees,
-    add_trees,
     empty_block,
     empty_programs,
-    fill,
-    places_in_raster,
-    places_in_rows,
 )
-from local_ml.forest.layout import Layout, SymmetricLayout, layout_of, symmetric_layout_of
+from local_ml.forest.symmetric import add_symmetric_trees
 
 
 class _Member(NamedTuple):

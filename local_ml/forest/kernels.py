@@ -1,13 +1,7 @@
 """The kernels: pixels in patches, trees pruned to them, 256 pixels asked at once.
 
-They stand in one file because numba keeps compiled functions by the date of the file that holds
-the function called from outside: from several files, an edit of one would leave the others stale.
-
-**Patches.** A patch is 256 pixels, 32 patches are a block. In a raster a patch is a square of
-16 x 16 pixels and a block 64 x 128, since neighbours are alike; of rows without a place, a patch
-is 256 in a row. A column that holds NaN in a block is held twice, with NaN below and above all
-numbers. Pixels beyond the edge or without a prediction repeat one that has one: they widen no
-range.
+Numba keeps compiled functions by the date of the file that holds the function called from outside:
+were one of these in another file, its edit would leave the others stale.
 
 **Pruning.** A split whose threshold lies outside the range that its column has in a block is
 decided for all its pixels. For the others, one bit a patch says which patches have pixels on the
@@ -29,140 +23,30 @@ atomically), and a choice between two loads. So indices are unsigned, arrays com
 offset and are taken out of their tuples once, and both values are loaded before one is chosen.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
 
-SIDE = 16
-PIXELS = SIDE * SIDE
-PATCHES_DOWN, PATCHES_ACROSS = 4, 8
-PATCHES = PATCHES_DOWN * PATCHES_ACROSS
-BLOCK_ROWS, BLOCK_COLS = SIDE * PATCHES_DOWN, SIDE * PATCHES_ACROSS
-BLOCK_PIXELS = PATCHES * PIXELS
-
-N_PIXELS = np.uint64(PIXELS)
-N_PATCHES = np.uint64(PATCHES)
-
-WORD = 32
-ALL = np.uint32(0xFFFFFFFF)
-ZERO = np.uint32(0)
-# A de Bruijn sequence: multiplied by each power of two it shows other five bits on top.
-SEQUENCE = np.uint32(0x077CB531)
-TOP_FIVE = np.uint32(27)
-SLOT_OF_BIT = np.array(
-    [((0x077CB531 << bit) & 0xFFFFFFFF) >> 27 for bit in range(WORD)], dtype=np.uint64
+from local_ml.forest.patches import (
+    ALL,
+    AT_ONCE,
+    BIT_OF_SLOT,
+    BLOCK_PIXELS,
+    N_PATCHES,
+    N_PIXELS,
+    ONE,
+    PATCHES,
+    PATCHES_ACROSS,
+    PIXELS,
+    SEQUENCE,
+    SIDE,
+    SLOT_OF_BIT,
+    TOP_FIVE,
+    TREES,
+    WORD,
+    ZERO,
 )
-
-ONE = np.uint32(1)
-BIT_OF_SLOT = np.argsort(SLOT_OF_BIT).astype(np.uint64)
-
-# Trees that are walked before any is asked, and questions that are asked at once; the loops below
-# are written for these numbers.
-TREES = 4
-AT_ONCE = 4
-
-
-class Block(NamedTuple):
-    """One block of pixels; made once, filled anew for each block.
-
-    Parameters
-    ----------
-    values : (2 columns · PATCHES · PIXELS,) float32: a stripe of PATCHES · PIXELS a stripe number
-    stripe : (2 columns,) int64, for each version of a column its stripe
-    low, high : (2 columns · PATCHES,) float32, range of a stripe in each patch
-    lowest, highest : (2 columns,) float32, range of a stripe in the block
-    """
-
-    values: np.ndarray
-    stripe: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    lowest: np.ndarray
-    highest: np.ndarray
-
-
-def empty_block(columns: int) -> Block:
-    """Return the room for a block of so many columns."""
-    return Block(
-        values=np.empty(2 * columns * BLOCK_PIXELS, np.float32),
-        stripe=np.empty(2 * columns, np.int64),
-        low=np.empty(2 * columns * PATCHES, np.float32),
-        high=np.empty(2 * columns * PATCHES, np.float32),
-        lowest=np.empty(2 * columns, np.float32),
-        highest=np.empty(2 * columns, np.float32),
-    )
-
-
-class Programs(NamedTuple):
-    """What a few trees ask of each patch; made once, written anew for each few trees.
-
-    The questions and leaves of a patch and tree begin at (tree · PATCHES + patch) times the room
-    for one; behind all of them is room for those of one word of leaves.
-
-    Parameters
-    ----------
-    read : int32, of each question where the patch's values of the column begin
-    threshold : float32
-    start, stop : int32, the leaves on the left of the question, counted within the patch
-    kept : uint32, the bits that the answer "right" keeps of the first word of leaves
-    questions, leaves : (TREES · PATCHES,) int32, how many there are
-    value : of each leaf, where the slot of its bit says, word by word
-    left_of : (levels · PATCHES,) int32, for each question on the way down the leaves before it
-    waiting, reached, asked, stripe, limit : (levels,), the right children to walk yet: node, a bit
-        for each patch that reaches it and that asks its parent, and what its parent reads
-    alive : (PIXELS,) uint32, bits of the leaves that a pixel may have
-    slot : (TREES · PIXELS,) uint32, the slot of its leaf
-    room, table_room : for the questions and for the leaves of a patch and tree
-    """
-
-    read: np.ndarray
-    threshold: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
-    kept: np.ndarray
-    questions: np.ndarray
-    leaves: np.ndarray
-    value: np.ndarray
-    left_of: np.ndarray
-    waiting: np.ndarray
-    stripe: np.ndarray
-    limit: np.ndarray
-    reached: np.ndarray
-    asked: np.ndarray
-    alive: np.ndarray
-    slot: np.ndarray
-    room: int
-    table_room: int
-
-
-def empty_programs(largest_tree: int, deepest: int, dtype: Any) -> Programs:
-    """Return the room for trees of so many nodes and levels, with values of a type."""
-    leaves = (largest_tree + 1) // 2
-    room = leaves + AT_ONCE
-    table_room = -(-leaves // WORD) * WORD
-    questions = (TREES * PATCHES + 1) * room
-    levels = deepest + 1
-    return Programs(
-        read=np.empty(questions, np.int32),
-        threshold=np.empty(questions, np.float32),
-        start=np.empty(questions, np.int32),
-        stop=np.empty(questions, np.int32),
-        kept=np.empty(questions, np.uint32),
-        questions=np.empty(TREES * PATCHES, np.int32),
-        leaves=np.empty(TREES * PATCHES, np.int32),
-        value=np.zeros(TREES * PATCHES * table_room, dtype),
-        left_of=np.empty(levels * PATCHES, np.int32),
-        waiting=np.empty(levels, np.int32),
-        stripe=np.empty(levels, np.int32),
-        limit=np.empty(levels, np.float32),
-        reached=np.empty(levels, np.uint32),
-        asked=np.empty(levels, np.uint32),
-        alive=np.empty(PIXELS, np.uint32),
-        slot=np.empty(TREES * PIXELS, np.uint32),
-        room=room,
-        table_room=table_room,
-    )
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -281,12 +165,10 @@ def add_trees(layout: Any, programs: Any, block: Any, total: Any) -> None:
                         number = _of_word(programs, at, number, word * WORD, spare)
                         at = spare
                     # What is asked beyond the last question keeps everything.
-                    for index in range(number, number + AT_ONCE - 1):
+                    for index in range(number, number + AT_ONCE):
                         a = at + np.uint64(index)
                         read[a], threshold[a], kept[a] = 0, 0, ALL
-                    if number == 0:
-                        set_all(alive, ALL)
-                    for index in range(0, number, AT_ONCE):
+                    for index in range(0, max(int(number), 1), AT_ONCE):
                         a = at + np.uint64(index)
                         b, c, d = a + np.uint64(1), a + np.uint64(2), a + np.uint64(3)
                         reads = (
@@ -427,48 +309,6 @@ def _of_word(programs: Any, at: Any, number: Any, first_leaf: Any, spare: Any) -
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def add_symmetric_trees(symmetric: Any, block: Any, total: Any) -> None:
-    """Add to `total`, (BLOCK_PIXELS,), what every tree of a symmetric layout gives."""
-    version, threshold, depth = symmetric.version, symmetric.threshold, symmetric.depth
-    table, size = symmetric.table.ravel(), np.uint64(symmetric.table.shape[1])
-    values, low, high, stripe = block.values, block.low, block.high, block.stripe
-    sure, unsure = np.empty(PATCHES, np.uint16), np.empty(PATCHES, np.uint16)
-    slot = np.empty(PIXELS, np.uint16)
-    for tree in range(len(depth)):
-        first = np.uint64(tree) * size
-        sure[:], unsure[:] = 0, 0
-        for level in range(depth[tree]):
-            column = np.uint64(stripe[version[tree, level]]) * N_PATCHES
-            bit = np.uint16(1 << (depth[tree] - 1 - level))
-            _answer(sure, unsure, low, high, column, threshold[tree, level], bit)
-        for patch in range(PATCHES):
-            lane = np.uint64(patch)
-            start = lane * N_PIXELS
-            if unsure[lane] == 0:
-                add_number(total, start, table[first + np.uint64(sure[lane])])
-                continue
-            set_all(slot, sure[lane])
-            for level in range(depth[tree]):
-                bit = np.uint16(1 << (depth[tree] - 1 - level))
-                if unsure[lane] & bit:
-                    read = np.uint64(stripe[version[tree, level]]) * N_PATCHES + lane
-                    set_bit(slot, values, read * N_PIXELS, threshold[tree, level], bit)
-            add_from_table(total, start, slot, table, first)
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _answer(
-    sure: Any, unsure: Any, low: Any, high: Any, column: Any, threshold: Any, bit: Any
-) -> None:
-    """Set a bit of `sure` where all of a patch is greater, of `unsure` where some of it is."""
-    for index in range(PATCHES):
-        patch = np.uint64(index)
-        left, right = low[column + patch] <= threshold, high[column + patch] > threshold
-        sure[patch] |= np.uint16(bit * np.uint16(right and not left))
-        unsure[patch] |= np.uint16(bit * np.uint16(right and left))
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def ask_first(alive: Any, values: Any, read: Any, threshold: Any, kept: Any) -> None:
     """Set `alive`, (PIXELS,) uint32, to all leaves but those that four questions clear.
 
@@ -547,35 +387,3 @@ def add_one(total: Any, start: Any, slot: Any, first: Any, value: Any, table: An
     for index in range(PIXELS):
         pixel = np.uint64(index)
         total[start + pixel] += value[table + np.uint64(slot[first + pixel])]
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def set_bit(slot: Any, values: Any, start: Any, threshold: Any, bit: Any) -> None:
-    """Set a bit of `slot`, (PIXELS,) uint16, where a value is greater than the threshold."""
-    for index in range(PIXELS):
-        pixel = np.uint64(index)
-        before = slot[pixel]
-        after = np.uint16(before | bit)
-        slot[pixel] = before if values[start + pixel] <= threshold else after
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def set_all(array: Any, number: Any) -> None:
-    """Set every pixel to one number."""
-    for index in range(PIXELS):
-        array[np.uint64(index)] = number
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def add_from_table(total: Any, start: Any, slot: Any, table: Any, first: Any) -> None:
-    """Add to the total of each pixel what the table holds in its slot, counted from `first`."""
-    for index in range(PIXELS):
-        pixel = np.uint64(index)
-        total[start + pixel] += table[first + np.uint64(slot[pixel])]
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def add_number(total: Any, start: Any, number: Any) -> None:
-    """Add one number to the total of each pixel."""
-    for index in range(PIXELS):
-        total[start + np.uint64(index)] += number
