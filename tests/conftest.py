@@ -13,6 +13,17 @@ settings.load_profile("repeatable")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    # Here and not in tests/live: only the conftest of the test paths is read before the options.
+    group = parser.getgroup("live", "what -m live asks (docs/live.md)")
+    group.addoption("--live-project", help="Google Cloud project registered for Earth Engine")
+    group.addoption("--live-key", help="JSON key file of a service account")
+    group.addoption("--live-url", help="a service at another address, without credentials")
+    group.addoption(
+        "--live-table", default="live-conformance.md", help="file of the conformance table"
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if SHARED_DATA.is_dir():
         return

@@ -31,7 +31,8 @@ fields of requests alike. A plausible value for something unknown is never given
   rectangle on the native lattice, which is exact in the same CRS and close in a CRS that is a
   little rotated.
 - **What the documentation leaves open.** Where the service's own rule is not written down, one is
-  chosen here, and tests of the product leave room for another:
+  chosen here, and tests of the product leave room for another. [live.md](live.md) lists checks that
+  ask the service itself; they have not been run on it yet:
 
 | matter | here |
 |---|---|
