@@ -17,6 +17,7 @@ from gee.sentinel1.settings import Sentinel1Settings
 Season = Literal["thaw", "frozen"]
 
 ORBIT = "relativeOrbitNumber_start"
+HEADING = "platformHeading"
 WEATHER = "weather"
 FIRST_YEAR = 2014
 """Sentinel-1A was launched in April 2014; earlier years have no scene."""
@@ -39,6 +40,9 @@ def scenes(
         .filter(ee.Filter.listContains("transmitterReceiverPolarisation", "VH"))
         .select(["VV", "VH", "angle"])
     )
+    if settings.slope_model != "none" and settings.look_from == "heading":
+        # Without a direction of look a slope can't be corrected, and a null fails the request.
+        found = found.filter(ee.Filter.notNull([HEADING]))
     return found
 
 

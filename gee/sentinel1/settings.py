@@ -137,14 +137,14 @@ class Sentinel1Settings(FrozenSettings):
         lt=30,
         description="degrees by which a slope must keep away from layover and from shadow",
     )
-    look_from: Literal["angle", "heading"] = Field(
-        "angle",
-        description="where a scene's direction of look comes from: its incidence 'angle', which costs an aggregation a scene, or 'heading', its property platformHeading (the radar looks to the right)",
+    look_from: Literal["heading", "angle"] = Field(
+        "heading",
+        description="where a scene's direction of look comes from: 'heading', its property platformHeading (the radar looks to the right; scenes without it are left out), or its incidence 'angle', which costs an aggregation a scene and so fails on Earth Engine where there are many",
     )
     look_scale_m: float = Field(
         2000.0,
         gt=0,
-        description="pixel size in metres at which a scene's direction of look is taken from its incidence angles",
+        description="pixel size in metres at which a scene's direction of look is taken from its incidence angles, for look_from = 'angle'",
     )
     normalisation: Literal["none", "linear", "cosine"] = Field(
         "none",

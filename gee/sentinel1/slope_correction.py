@@ -14,6 +14,8 @@ from typing import Literal
 
 import ee
 
+from gee.sentinel1.scenes import HEADING
+
 RIGHT_ANGLE = math.pi / 2
 
 
@@ -56,7 +58,7 @@ def towards_sensor(scene: ee.Image, scale_m: float) -> ee.Image:
 
 def towards_sensor_by_heading(scene: ee.Image) -> ee.Image:
     """Return the same vector from the heading of the platform, whose radar looks to the right."""
-    azimuth = ee.Number(scene.get("platformHeading")).subtract(90).multiply(math.pi / 180)
+    azimuth = ee.Number(scene.get(HEADING)).subtract(90).multiply(math.pi / 180)
     towards: ee.Image = ee.Image.constant([azimuth.sin(), azimuth.cos()])
     return towards.rename(["east", "north"])
 

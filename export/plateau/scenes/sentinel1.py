@@ -79,6 +79,8 @@ def write_sentinel1(plateau: Plateau, passes: dict[str, Backscatter], folder: Sc
                 resolution_meters=10,
                 productType="GRD",
                 platform_number="A",
+                # The radar looks to the right.
+                platformHeading=orbit.look_azimuth_deg - 90.0,
             )
         )
     folder.collection(ASSET, images)

@@ -139,8 +139,8 @@ def write_world(scenes: Any, world: Iterable[Scene], elevation: Array | None = N
     scenes.image("USGS/SRTMGL1_003", {"elevation": heights.astype(np.float32)}, LATTICE)
 
 
-PLAIN = Sentinel1Settings(scale_m=30.0, slope_model="none", look_scale_m=60.0)
-"""Without slope correction: backscatter as it was written."""
+PLAIN = Sentinel1Settings(scale_m=30.0, slope_model="none", look_from="angle", look_scale_m=60.0)
+"""Without slope correction: backscatter as it was written. Scenes have no heading unless said."""
 YEARS = (2015, 2020)
 
 

@@ -163,6 +163,17 @@ def test_the_heading_gives_the_same_direction(world: Any, asked: Any, lab: Any) 
     np.testing.assert_allclose(by_heading, by_angle, atol=2e-3, rtol=0)
 
 
+def test_a_scene_without_heading_is_left_out(world: Any, asked: Any, lab: Any) -> None:
+    """A null would fail the request, which holds for all scenes of ten years."""
+    world(
+        lab.Scene(SEASON, vv=0.9),
+        lab.Scene("2019-09-22T12:10:00", vv=0.1, properties={"platformHeading": -10.0}),
+    )
+    for model, count in (("surface", 1), ("none", 2)):
+        settings = corrected(lab, model, look_from="heading")
+        assert asked("observations_thaw_ascending", settings=settings) == pytest.approx(count)
+
+
 def test_a_scene_without_direction_is_masked(world: Any, asked: Any, lab: Any) -> None:
     """A null would fail the request; a direction of 0 would correct against the north."""
     world(

@@ -22,7 +22,7 @@ from gee.sentinel1.settings import Sentinel1Settings
 from gee.stack import graph
 
 SETTINGS = Sentinel1Settings(
-    scale_m=30.0, look_scale_m=200.0, change_detection={"minimum_scenes": 2}
+    scale_m=30.0, look_from="angle", look_scale_m=200.0, change_detection={"minimum_scenes": 2}
 )
 NAMES = [entry.name for entry in covariates(SETTINGS)]
 
@@ -144,6 +144,14 @@ def test_only_what_is_asked_for_enters_the_graph(images: dict[str, ee.Image], la
     assert b"-12-01" not in alone
     for name, image in images.items():
         assert (b"percentile" in graph(image)) == (name == "moisture_index_change"), name
+
+
+def test_no_scene_costs_an_aggregation(lab: Any) -> None:
+    """The service ends a request of some dozens ("Too many concurrent aggregations")."""
+    for look_from, expected in (("heading", False), ("angle", True)):
+        made = lab.radar(*NAMES, settings=Sentinel1Settings(look_from=look_from))
+        assert (b"reduceRegion" in graph(stack_of(made))) == expected
+    assert Sentinel1Settings().look_from == "heading"
 
 
 def test_the_graph_is_the_same_twice_and_small(lab: Any, askew: Any, connected: Any) -> None:
