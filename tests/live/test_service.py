@@ -14,7 +14,7 @@ from conformance.suite import CHECKS
 
 @pytest.mark.live
 @pytest.mark.enable_socket
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("default", "ignore::PendingDeprecationWarning")
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_the_service_answers_as_expected(check: Check, live_run: Any) -> None:
     """Catches a rule of the service, an asset or a unit that is not as the product takes it for."""

@@ -46,6 +46,11 @@ def _percentiles(place: Place) -> list[float | None]:
     return pixel(place, image, *names, "of_four", "of_three")
 
 
+def _mean_of_unlike_types(place: Place) -> list[float | None]:
+    images = [ee.Image(1).toByte().rename("v"), ee.Image(2.5).toFloat().rename("v")]
+    return pixel(place, ee.ImageCollection(images).mean(), "v")
+
+
 def _regression(place: Place) -> list[float | None]:
     def one(time: float) -> ee.Image:
         day: ee.Image = ee.Image.constant([1, time, 3 + 2 * time]).toDouble()
@@ -97,6 +102,17 @@ CHECKS = (
         "table gives the service's own numbers",
         tolerance=1e-6,
         pixels=7,
+    ),
+    Check(
+        "unlike_types",
+        "mean of an image of bytes (1) and one of floats (2.5)",
+        _mean_of_unlike_types,
+        [1.75],
+        "stand-in",
+        "an error would be no surprise: the service may ask for a homogeneous collection. Nothing "
+        "here, where images are given one type before they are reduced",
+        tolerance=1e-6,
+        pixels=1,
     ),
     Check(
         "linear_regression",
