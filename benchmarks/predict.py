@@ -26,6 +26,7 @@ from scipy.ndimage import gaussian_filter
 
 from local_ml.forest.compile import compile_forest
 from local_ml.forest.evaluate import Evaluator
+from local_ml.forest.patches import BLOCK_ROWS
 from local_ml.learning.learners import MEMBERS, make_member
 from local_ml.settings import (
     CatBoostSettings,
@@ -164,8 +165,8 @@ def _ours(evaluator: Evaluator, threads: int) -> Callable[[np.ndarray, np.ndarra
         return evaluator.raster
 
     def parts(bands: np.ndarray, valid: np.ndarray) -> None:
-        """Predict strips side by side, as the map's tiles are."""
-        edges = np.linspace(0, len(valid), 4 * threads + 1).astype(int)
+        """Predict strips of whole blocks side by side, as the map's tiles are."""
+        edges = [*range(0, len(valid), BLOCK_ROWS), len(valid)]
         strips = [(bands[:, a:b], valid[a:b]) for a, b in pairwise(edges)]
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(lambda strip: evaluator.raster(*strip), strips))

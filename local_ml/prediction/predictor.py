@@ -12,6 +12,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,20 @@ import numpy as np
 from local_ml.errors import BundleError, PredictionError
 from local_ml.features import Feature
 from local_ml.forest.compiled import CompiledForest
-from local_ml.forest.evaluate import evaluate
+from local_ml.forest.evaluate import Evaluator
 from local_ml.names import nearest
 from local_ml.prediction.applicability_rule import ApplicabilityRule
 from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.prediction.fusion_rule import FusionRule, with_fused
 from local_ml.prediction.interval_rule import IntervalRule, members_spread
 from local_ml.prediction.maximum_rule import MaximumRule
+from local_ml.prediction.windows import evaluate_window, windows_of
 
 SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 RESIDUAL = "residual_model"
 """What the arrays of the residual model are named by, beside those of the members."""
-
-# Pixels that are encoded at a time: some 100 columns of them take 25 MB.
-BLOCK_PIXELS = 65536
 
 ADVICE = "train again, or copy the whole folder of the model once more"
 
@@ -119,6 +118,16 @@ class Predictor:
             return features
         return (*features, self.maximum.covariate)
 
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The members, laid out for evaluation."""
+        return Evaluator(*self.forests)
+
+    @cached_property
+    def residual_evaluator(self) -> Evaluator | None:
+        """The residual model, laid out for evaluation."""
+        return None if self.residual is None else Evaluator(self.residual)
+
     @property
     def has_distribution(self) -> bool:
         """Whether a prediction has the second product too."""
@@ -179,23 +188,28 @@ class Predictor:
         clipped, valid, outside = np.zeros((3, pixels), dtype=bool)
         unseen_levels = without_maximum = 0
         of_model = len(self.encoding.features)
-        flat = [column.reshape(-1) for column in columns]
-        for start in range(0, pixels, BLOCK_PIXELS):
-            block = slice(start, min(start + BLOCK_PIXELS, pixels))
-            values = np.column_stack([_float32(column[block]) for column in flat[:of_model]])
+        # A raster stays one: neighbours are alike, which is what makes its evaluation fast.
+        grid = columns if len(shape) == 2 else [column.reshape(-1) for column in columns]
+        for window, place in windows_of(grid[0].shape):
+            values = np.column_stack([_float32(c[window]).reshape(-1) for c in grid[:of_model]])
             unseen_levels += int(self.encoding.unseen_level(values).sum())
-            valid[block] = self.encoding.valid(values)
+            known = self.encoding.valid(values)
             # Most of a map's box may lie outside of the region: only valid pixels are encoded.
-            kept = start + np.flatnonzero(valid[block])
-            matrix = self.encoding.encode(values[kept - start])
-            predictions = np.column_stack([evaluate(forest, matrix) for forest in self.forests])
-            bound = self._bound(flat, kept)
+            kept = place.reshape(-1)[known]
+            if not kept.size:
+                continue
+            valid[kept] = True
+            here = known.reshape(place.shape)
+            matrix = self.encoding.encode(values[known])
+            predictions = evaluate_window(self.evaluator, matrix, here)
+            bound = self._bound(columns, kept)
             if bound is not None:
                 without_maximum += int(np.isnan(bound).sum())
             fused = self.rule.fuse(predictions)
             added = None
-            if self.residual is not None:
-                added = evaluate(self.residual, with_fused(matrix, fused))
+            if self.residual_evaluator is not None:
+                read = with_fused(matrix, fused)
+                added = evaluate_window(self.residual_evaluator, read, here)[:, 0]
             delivered, clipped[kept] = self.rule.deliver(predictions, bound, added)
             value[kept] = delivered
             if distribution is not None:
@@ -231,7 +245,8 @@ class Predictor:
         if self.maximum is None:
             return None
         names = [feature.name for feature in self.features]
-        return self.maximum.bound(_float32(columns[names.index(self.maximum.covariate.name)][kept]))
+        column = columns[names.index(self.maximum.covariate.name)]
+        return self.maximum.bound(_float32(column.reshape(-1)[kept]))
 
     def _bind(self, bands: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         columns: list[np.ndarray] = []

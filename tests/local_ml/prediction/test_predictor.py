@@ -4,15 +4,20 @@ import json
 import subprocess
 import sys
 import textwrap
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestRegressor
 
-import local_ml.prediction.predictor as predictor_module
 from local_ml.errors import PredictionError
 from local_ml.features import Feature
+from local_ml.forest.compile import compile_forest
+from local_ml.forest.evaluate import Evaluator
+from local_ml.prediction import windows
+from local_ml.prediction.fusion_rule import with_fused
 from local_ml.prediction.maximum_rule import MaximumRule
-from local_ml.prediction.predictor import Predictor
+from local_ml.prediction.predictor import Prediction, Predictor
 
 NAMES = ("twi", "vv", "ndvi", "soil")
 
@@ -99,17 +104,65 @@ def test_the_shape_of_the_bands_is_kept(predictor, make_values):
     np.testing.assert_array_equal(predictor.predict(turned).value, image.value.T)
 
 
+def assert_same(got, expected):
+    """Every field of two predictions of the same pixels, whatever their shapes."""
+    for field in fields(Prediction):
+        one, other = getattr(got, field.name), getattr(expected, field.name)
+        if isinstance(other, np.ndarray):
+            one = one.reshape(other.shape)
+        np.testing.assert_array_equal(one, other, err_msg=field.name)
+
+
+@pytest.fixture(scope="module")
+def with_residual(predictor, model, make_values):
+    """The same model with a forest of its residuals, which reads the fused value too."""
+    X = model.encoding.encode(make_values(80, 12))
+    read = np.column_stack([np.nan_to_num(X), np.linspace(0, 0.5, 80)])
+    forest = RandomForestRegressor(20, random_state=0, n_jobs=1)
+    forest.fit(read, np.sin(9 * read[:, -1]) / 50 + read[:, 0] / 1000)
+    rule = replace(predictor.rule, residual=True, curve=None, intercept=0.0, slope=1.0)
+    return replace(predictor, residual=compile_forest(forest), rule=rule)
+
+
+@pytest.mark.parametrize("which", ["predictor", "with_residual"])
+def test_a_raster_is_predicted_as_its_pixels_are(which, make_values, request):
+    """Another value for a pixel of a raster than for a row: misplaced, or rounded otherwise."""
+    predictor = request.getfixturevalue(which)
+    shape = 70, 145
+    values = make_values(70 * 145, 13)
+    values[::5, 0], values[::7, 1], values[3::50, 3] = np.nan, np.nan, 77
+    expected = predictor.predict(bands_of(values))
+    assert 0 < expected.valid.sum() < expected.valid.size
+    assert expected.unseen_levels > 0
+    assert_same(predictor.predict(bands_of(values, shape)), expected)
+    assert_same(predictor.predict(bands_of(values, (70, 5, 29))), expected)
+
+
+def test_the_residual_model_is_asked_where_the_pixel_lies(predictor, with_residual, make_values):
+    """A correction that belongs to another pixel, or is none."""
+    values = make_values(300, 14)
+    bands = bands_of(values, (12, 25))
+    got, plain = with_residual.predict(bands), predictor.predict(bands)
+    assert (got.value != plain.value).any()
+    X = predictor.encoding.encode(values)
+    P = Evaluator(*predictor.forests).rows(X)
+    read = with_fused(X, predictor.rule.fuse(P))
+    added = Evaluator(with_residual.residual).rows(read)[:, 0]
+    expected, _ = with_residual.rule.deliver(P, None, added)
+    np.testing.assert_array_equal(got.value.ravel(), expected.astype(np.float32))
+
+
 @pytest.mark.parametrize("block", [1, 7, 60, 64])
-def test_blocks_leave_no_seam(predictor, make_values, monkeypatch, block):
-    """Pixels at the edges of blocks skipped, doubled, or rounded otherwise."""
+def test_windows_leave_no_seam(predictor, make_values, monkeypatch, block):
+    """Pixels at the edges of windows skipped, doubled, or rounded otherwise."""
     values = make_values(60, 9)
     values[::5, 0] = np.nan
     expected = predictor.predict(bands_of(values))
-    monkeypatch.setattr(predictor_module, "BLOCK_PIXELS", block)
-    got = predictor.predict(bands_of(values))
-    np.testing.assert_array_equal(got.value, expected.value)
-    np.testing.assert_array_equal(got.members, expected.members)
-    np.testing.assert_array_equal(got.clipped, expected.clipped)
+    monkeypatch.setattr(windows, "WINDOW_PIXELS", block)
+    assert_same(predictor.predict(bands_of(values)), expected)
+    monkeypatch.setattr(windows, "WINDOW_ROWS", min(block, 5))
+    monkeypatch.setattr(windows, "WINDOW_COLS", block)
+    assert_same(predictor.predict(bands_of(values, (6, 10))), expected)
 
 
 def test_a_missing_value_follows_its_rule(predictor, make_values):
