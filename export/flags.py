@@ -15,7 +15,6 @@ GLACIER = 8
 OUTSIDE_REGION = 16
 NO_PREDICTION = 32
 
-# Water and glacier keep their bits, which no file has set until a study can name such layers.
 MEANINGS: Mapping[int, str] = {
     OUTSIDE_AREA: "outside_area_of_applicability",
     CLIPPED: "clipped_to_physical_bound",

@@ -17,10 +17,12 @@ from odc.geo.geobox import GeoBox
 from export.covariates.tiles import REGION_BAND
 from export.flags import (
     CLIPPED,
+    GLACIER,
     NO_PREDICTION,
     NO_TILE,
     OUTSIDE_AREA,
     OUTSIDE_REGION,
+    WATER,
     flag_codes,
     flag_tags,
 )
@@ -28,10 +30,14 @@ from export.rasters import write_geotiff
 from local_ml.features import Feature
 
 NODATA = -9999.0
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 COMPANION_BANDS = ("lower", "upper", "dissimilarity_index", "local_point_density")
 DISTRIBUTION_BAND = "distribution"
+
+# Auxiliary bands of covariate tiles: from which value on they set which flag. Half of the looks
+# of three decades found water; half of the pixel is ice.
+FLAGGED_FROM = {"water_occurrence": (50.0, WATER), "glacier": (0.5, GLACIER)}
 
 
 class PixelPrediction(Protocol):
@@ -171,7 +177,7 @@ def predict_tile(bands: Mapping[str, np.ndarray], predictor: PixelPredictor) -> 
     Parameters
     ----------
     bands : name → (rows, cols) float32, NaN where missing; a band called ``region``, where there
-        is one, is 0 outside the region
+        is one, is 0 outside the region; those of `FLAGGED_FROM`, where there are any, set flags
     """
     shape = next(iter(bands.values())).shape
     inside = np.ones(shape, bool)
@@ -182,7 +188,11 @@ def predict_tile(bands: Mapping[str, np.ndarray], predictor: PixelPredictor) -> 
     companion = np.full((len(names), *shape), np.nan, np.float32)
     if not inside.any():
         return MapTile(value, companion, flag_codes({OUTSIDE_REGION: ~inside}), PixelCounts())
-    features = {name: band for name, band in bands.items() if name != REGION_BAND}
+    features = {
+        name: band
+        for name, band in bands.items()
+        if name != REGION_BAND and name not in FLAGGED_FROM
+    }
     # A whole tile goes as it lies, so that the predictor can use that neighbours are alike.
     if not inside.all():
         features = {name: band[inside] for name, band in features.items()}
@@ -203,6 +213,9 @@ def predict_tile(bands: Mapping[str, np.ndarray], predictor: PixelPredictor) -> 
         OUTSIDE_REGION: ~inside,
         NO_PREDICTION: inside & ~finite,
     }
+    for name, (least, flag) in FLAGGED_FROM.items():
+        if name in bands:
+            flags[flag] = inside & (bands[name] >= least)
     counts = PixelCounts(
         region=in_region,
         predicted=predicted,

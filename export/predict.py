@@ -15,6 +15,7 @@ from export.errors import ExportError, RasterError, TileError, WriteError
 from export.fingerprints import fingerprint
 from export.journal import Journal
 from export.map_tile import (
+    FLAGGED_FROM,
     FORMAT_VERSION,
     PixelCounts,
     PixelPredictor,
@@ -155,7 +156,8 @@ def _require_features(
 
 
 def _wanted(path: Path, predictor: PixelPredictor, band_names: Sequence[str] | None) -> list[str]:
-    """Return the bands to read: those of the model, and the region where the tile has it."""
+    """Return the bands to read: those of the model, and those that flags need where there are."""
     wanted = [feature.name for feature in predictor.features]
     present = band_names or read_info(path).band_names
-    return [*wanted, REGION_BAND] if REGION_BAND in present else wanted
+    beside = [name for name in (REGION_BAND, *FLAGGED_FROM) if name in present]
+    return wanted + [name for name in beside if name not in wanted]

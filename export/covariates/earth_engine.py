@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from urllib.parse import urlsplit
 
+import ee
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from export.covariates.checks import SourceReport
 from export.covariates.provider import Cost, CovariateInfo, Licence, Missing, Sampled, TileValues
 from export.fingerprints import fingerprint
 from export.progress import Progress
-from gee.catalogue import candidates, licences
+from gee.catalogue import auxiliary_layers, candidates, licences
 from gee.covariate import Covariate
 from gee.grid import ALIGNMENT_PX, Tile
 from gee.pixels import read_window, windows_within_budget
@@ -47,7 +48,8 @@ class EarthEngineProvider:
 
     def __init__(self, settings: EarthEngineSettings, geobox: GeoBox) -> None:
         self._settings, self._geobox = settings, geobox
-        self._entries = {entry.name: entry for entry in candidates(settings)}
+        entries = (*candidates(settings), *auxiliary_layers(settings))
+        self._entries = {entry.name: entry for entry in entries}
         tolerance = _tolerance(settings, geobox)
         self.covariates = tuple(
             _info(entry, settings, tolerance) for entry in self._entries.values()
@@ -113,8 +115,11 @@ class EarthEngineProvider:
     ) -> Sampled:
         if not rows.size:
             return Sampled(np.empty((0, len(names)), np.float32), ())
-        window = self._geobox[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
-        image = stack(names, self._settings, self._scope(window))
+
+        # Each request looks up the scenes near its own points alone.
+        def image(window: GeoBox) -> ee.Image:
+            return stack(names, self._settings, self._scope(window))
+
         with progress.task("sampling Earth Engine", rows.size) as task:
             values = sample_points(
                 image,
@@ -156,6 +161,7 @@ def _info(entry: Covariate, settings: EarthEngineSettings, tolerance: float) -> 
             for one in licences([entry], settings)
         ),
         tolerance=tolerance * (entry.maximum - entry.minimum),
+        role=entry.role,
     )
 
 

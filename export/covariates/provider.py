@@ -7,7 +7,7 @@ missing, and why. A user's rasters are one source (`raster_provider`), Earth Eng
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from export.errors import StudyError
 from export.progress import Progress
 from gee.grid import Tile
 from local_ml.features import Feature, MissingRule
+
+Role = Literal["feature", "auxiliary"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class CovariateInfo:
     way : in words, how it comes onto the grid, where that is known beforehand
     licences : of the datasets that it is made from; none are known of a user's own files
     tolerance : by how much the value at a site may differ from its tile's, in `unit`
+    role : `auxiliary` ones lie in the tiles, but are neither sampled nor learned from
     """
 
     name: str
@@ -52,6 +55,7 @@ class CovariateInfo:
     way: str = ""
     licences: tuple[Licence, ...] = ()
     tolerance: float = 0.0
+    role: Role = "feature"
 
     def feature(self, levels: tuple[int, ...] | None = None) -> Feature:
         """Return the covariate as the models see it; `levels`: the codes of a categorical one."""
@@ -148,18 +152,25 @@ class CovariateStack:
 
     @classmethod
     def of(cls, *providers: CovariateProvider) -> "CovariateStack":
-        """Return all covariates of the providers, in their order.
+        """Return all covariates of the providers that can be learned from, in their order.
 
         Raises
         ------
         StudyError
             where two bear one name.
         """
-        names = [info.name for provider in providers for info in provider.covariates]
+        infos = [info for provider in providers for info in provider.covariates]
+        names = [info.name for info in infos]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise StudyError(f"covariates named more than once: {', '.join(twice)}")
-        return cls(tuple(providers), tuple(names))
+        return cls(tuple(providers), tuple(info.name for info in infos if info.role == "feature"))
+
+    @property
+    def auxiliary(self) -> tuple[str, ...]:
+        """Names of the layers that lie in the tiles but are never learned from."""
+        infos = (info for provider in self.providers for info in provider.covariates)
+        return tuple(info.name for info in infos if info.role == "auxiliary")
 
     def select(self, names: Sequence[str]) -> "CovariateStack":
         """Return the given covariates alone, in the given order."""

@@ -210,6 +210,7 @@ def _info(covariate: RasterCovariate) -> CovariateInfo:
         group=settings.group,
         categorical=settings.categorical,
         source=source if settings.band == 1 else f"{source} (band {settings.band})",
+        role=settings.role,
     )
 
 

@@ -91,6 +91,11 @@ class CovariateSettings(Settings):
         "impute: the median of the sites",
     )
     categorical: bool = Field(False, description="true: the values are codes of categories")
+    role: Literal["feature", "auxiliary"] = Field(
+        "feature",
+        description="auxiliary: lies in the tiles but is never learned from. `water_occurrence` (%) "
+        "and `glacier` (0 or 1) give the map's flags of these names",
+    )
     group: Literal["radar", "optical", "temperature", "terrain", "soil", "climate", "other"] = (
         Field("other", description="family of the covariate, for the report")
     )

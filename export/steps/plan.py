@@ -30,7 +30,7 @@ def plan_step(context: Context) -> None:
     region = context.region()
     candidates = study_covariates(study, region.geobox, context.journal.file_hash, connected=False)
     kept = _kept(context, candidates)
-    stack = candidates.select(kept)
+    stack = candidates.select([*kept, *candidates.auxiliary])
     rows, cols = region.geobox.shape.yx
     with context.progress.task("looking at the region", 1) as task:
         tiles = region_tiles(region, settings.grid.tile_px)
@@ -42,7 +42,7 @@ def plan_step(context: Context) -> None:
     )
     needed = _needed(context, stack, _plans(context, stack, tiles), tiles)
     _tell_requests(context, stack, needed)
-    _tell_disk(context, [tile for tile, _ in needed], len(kept))
+    _tell_disk(context, [tile for tile, _ in needed], len(stack.names))
 
 
 def _kept(context: Context, candidates: CovariateStack) -> Sequence[str]:

@@ -53,7 +53,7 @@ def tiles_step(context: Context) -> None:
             f"name it again, or `alm90 run {study.folder}` to train anew"
         )
     _warn_of_changes(context, candidates, region)
-    stack = candidates.select(kept)
+    stack = candidates.select([*kept, *candidates.auxiliary])
     tiles = region_tiles(region, settings.grid.tile_px)
     folder = study.covariates_folder / "tiles"
     plans = plan_tiles(stack, region, tiles, folder, context.journal)
@@ -66,8 +66,8 @@ def tiles_step(context: Context) -> None:
         context.hole(f"covariate tile {name}: {why}")
     if not report.files:
         raise TileError("no covariate tile could be made")
-    context.tell("export", _told(report, len(tiles), kept))
-    _check_skew(context, region.geobox, report.files, stack.covariates)
+    context.tell("export", _told(report, len(tiles), kept, candidates.auxiliary))
+    _check_skew(context, region.geobox, report.files, candidates.select(kept).covariates)
 
 
 def _warn_of_changes(context: Context, candidates: CovariateStack, region: Region) -> None:
@@ -97,9 +97,10 @@ def _tell_plan(context: Context, plans: Sequence[TilePlan]) -> None:
         context.tell("export", f"in part there already: {len(part)} of the tiles; reading {what}")
 
 
-def _told(report: TilesReport, tiles: int, kept: Sequence[str]) -> str:
+def _told(report: TilesReport, tiles: int, kept: Sequence[str], auxiliary: Sequence[str]) -> str:
+    beside = f" and {', '.join(auxiliary)}" if auxiliary else ""
     text = (
-        f"{len(report.files)} of {tiles} tiles with {len(kept)} covariates "
+        f"{len(report.files)} of {tiles} tiles with {len(kept)} covariates{beside} "
         f"({len(report.written)} written, {len(report.skipped)} kept)"
     )
     outside = {name: count for name, count in report.out_of_range.items() if count}

@@ -1,1 +1,1 @@
-"""Layers that describe a pixel but are never learned from: water, glacier, porosity."""
+"""Layers that describe a pixel but are never learned from: water and glaciers."""

@@ -7,9 +7,9 @@ WATER = "JRC/GSW1_4/GlobalSurfaceWater"
 GLACIERS = "GLIMS/current"
 
 
-def covariates(settings: AuxiliarySettings) -> tuple[Covariate, ...]:  # noqa: ARG001
-    """Return every layer of this room."""
-    return (
+def covariates(settings: AuxiliarySettings) -> tuple[Covariate, ...]:
+    """Return the layers that the settings name."""
+    known = (
         Covariate(
             name="water_occurrence",
             description="How often there was open water, 0 where there never was",
@@ -42,3 +42,4 @@ def covariates(settings: AuxiliarySettings) -> tuple[Covariate, ...]:  # noqa: A
             role="auxiliary",
         ),
     )
+    return tuple(layer for layer in known if layer.name in settings.layers)

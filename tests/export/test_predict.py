@@ -278,6 +278,18 @@ def test_flags_say_why_a_pixel_is_what_it_is(tile, run, bands, tmp_path):
     assert names["16"] == "outside_region"
 
 
+def test_water_and_glaciers_are_flagged_from_their_layers(tile, run, bands, tmp_path):
+    """Lakes and ice that pass for soil; a layer that the model is asked to learn from."""
+    occurrence, ice = np.zeros((2, 48, 60), np.float32)
+    occurrence[0, :4] = 49, 50, 100, np.nan
+    ice[1, :3] = 0.4, 0.5, 1
+    run([tile({"water_occurrence": occurrence, "glacier": ice, **bands})], companion=True)
+    _, flags = beside(tmp_path)
+    assert (flags[0, :4] & 4).tolist() == [0, 4, 4, 0]
+    assert (flags[1, :3] & 8).tolist() == [0, 8, 8]
+    assert not (flags[2:] & 12).any()
+
+
 def test_two_reasons_share_a_pixel(tile, run, bands, tmp_path):
     bands["ndvi"][9], bands["twi"][9] = 60, 0.5  # clipped, and unlike any site
     run([tile(bands)], companion=True)

@@ -106,6 +106,7 @@ VALUES: dict[str, Any] = {
     "earthengine": {
         "url": "local:scenes",
         "covariates": ["twi", "slope", "elevation"],
+        "auxiliary": {"layers": []},
         "workers": 2,
     },
     "domain": {"pixels": 60},

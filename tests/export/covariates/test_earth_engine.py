@@ -121,7 +121,7 @@ def test_exactness_is_asked_of_the_stand_in_alone(
 
     settings = EarthEngineSettings(url=url, covariates=("elevation",))
     grid = GeoBox((10, 10), Affine(0.01, 0, west, 0, -0.01, 35.1), "EPSG:4326")
-    (info,) = EarthEngineProvider(settings, grid).covariates
+    info, *_ = EarthEngineProvider(settings, grid).covariates
     assert info.tolerance == pytest.approx(share * 9500)
 
 

@@ -38,6 +38,22 @@ def test_tiles_hold_both_sources_and_what_was_sampled(earth_engine_study: Any) -
     assert f"out of range and so missing: elevation in {outside} pixels" in done.stdout
 
 
+def test_auxiliary_layers_lie_in_the_tiles_but_are_never_sampled(earth_engine_study: Any) -> None:
+    """Fault: a model that learns from the lakes, or tiles without what the map's flags need."""
+    study = earth_engine_study
+    lakes = {"name": "water_occurrence", "file": "rasters/wetness.tif", "role": "auxiliary"}
+    study.write(covariates=[*study.values["covariates"], lakes])
+    assert study.alm90("sample").exit_code == 0
+    assert "water_occurrence" not in pd.read_csv(study.folder / "samples.csv").columns
+    done = study.alm90("export")
+    assert done.exit_code == 0, done.output
+    assert "4 covariates and water_occurrence" in done.stdout
+    with rasterio.open(study.folder / "covariates" / "tiles" / "tile_r0000_c0000.tif") as dataset:
+        assert dataset.descriptions[-1] == "water_occurrence"
+        bands = dict(zip(dataset.descriptions, dataset.read(), strict=True))
+    np.testing.assert_array_equal(bands["water_occurrence"][:5], bands["wetness"][:5])
+
+
 def test_only_tiles_of_the_region_are_asked_for(
     earth_engine_study: Any, earth_engine_grid: Any
 ) -> None:
