@@ -127,23 +127,57 @@ def nearest_and_near(placed: Any, reference: Any, threshold: Any) -> Any:
     """
     n, columns = placed.shape
     sites = reference.shape[1]
+    flat, size = reference.ravel(), np.uint64(sites)
     nearest = np.empty(n, np.float32)
     near = np.empty(n, np.int32)
     squared = np.empty(sites, np.float32)
+    # Numbers from 0 up stand in the order of their bits, and LLVM takes the least of integers in
+    # vectors, of floats one by one.
+    bits = squared.view(np.int32)
+    by_four = columns // 4 * 4
     for row in range(n):
         squared[:] = 0
-        for column in range(columns):
-            here = placed[row, column]
-            line = reference[column]
-            for site in range(sites):
-                difference = line[site] - here
-                squared[site] += difference * difference
-        least = np.float32(np.inf)
+        for column in range(0, by_four, 4):
+            here = (
+                placed[row, column],
+                placed[row, column + 1],
+                placed[row, column + 2],
+                placed[row, column + 3],
+            )
+            _add_four(squared, flat, np.uint64(column) * size, size, here)
+        for column in range(by_four, columns):
+            _add_one(squared, flat, np.uint64(column) * size, placed[row, column])
+        least, count = bits[0], np.int32(0)
         for site in range(sites):
-            least = min(least, squared[site])
-        count = 0
+            found = bits[np.uint64(site)]
+            least = found if found < least else least
         for site in range(sites):
-            count += np.sqrt(squared[site]) <= threshold
-        nearest[row] = np.sqrt(least)
+            count += np.int32(np.sqrt(squared[np.uint64(site)]) <= threshold)
+        bits[0] = least
+        nearest[row] = np.sqrt(squared[0])
         near[row] = count
     return nearest, near
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _add_four(squared: Any, reference: Any, start: Any, size: Any, here: Any) -> None:
+    """Add to each site's squared distance that in four columns, one after the other."""
+    second, third, fourth = start + size, start + size + size, start + size + size + size
+    for index in range(len(squared)):
+        site = np.uint64(index)
+        a, b = reference[start + site] - here[0], reference[second + site] - here[1]
+        c, d = reference[third + site] - here[2], reference[fourth + site] - here[3]
+        total = squared[site]
+        total += a * a
+        total += b * b
+        total += c * c
+        total += d * d
+        squared[site] = total
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _add_one(squared: Any, reference: Any, start: Any, here: Any) -> None:
+    for index in range(len(squared)):
+        site = np.uint64(index)
+        difference = reference[start + site] - here
+        squared[site] += difference * difference
