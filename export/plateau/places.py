@@ -49,12 +49,12 @@ def camps_beside(
     n: int,
     generator: np.random.Generator,
 ) -> list[tuple[int, int]]:
-    """Return `n` pixels of `fit`: three in four within some km of the road, the rest anywhere."""
+    """Return `n` pixels of `fit`: half of them within some km of the road, the rest anywhere."""
     candidates = np.argwhere(fit)
     if len(candidates) < 10 * n:
         raise ValueError("the region has too few pixels fit for field sites; make it larger")
     camps: list[tuple[int, int]] = []
-    beside = round(0.75 * n)
+    beside = round(0.5 * n)
     along = np.linspace(0.03, 0.97, max(beside, 1)) * (len(road) - 1)
     for place in along[:beside]:
         near = road[round(float(np.clip(place + generator.normal(0.0, 1.0), 0, len(road) - 1)))]

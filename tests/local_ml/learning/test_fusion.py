@@ -403,6 +403,8 @@ def test_each_correction_costs_what_theory_says_on_fresh_rows():
     )
     score = {}
     for name, rule in rules.items():
+        if rule.residual:
+            continue  # it needs covariates: test_residual_model.py
         value, _ = rule.deliver(scored_on[0])
         score[name] = 1 - np.mean((value - scored_on[1]) ** 2) / scored_on[1].var()
     assert score["none"] == pytest.approx(0.6, abs=0.02)
