@@ -11,14 +11,15 @@ JSON a world and family; a run that was stopped goes on.
 """
 
 import argparse
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from known_truth.contenders import Fitted, stacking
 from known_truth.scoring import LIGHT
 from known_truth.summary import mean_of
 from known_truth.worlds import World, make_world
+from resumed import resumed
 
 from local_ml.learning.ensemble import predict_members
 from local_ml.learning.fusion import calibrated_weights, convex_weights, linear_calibration
@@ -34,18 +35,15 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=24, help="of each family")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    known = {}
-    if options.out.exists():
-        lines = options.out.read_text(encoding="utf-8").splitlines()
-        known = {(entry["family"], entry["world"]): entry for entry in map(json.loads, lines)}
     for family in FAMILIES:
-        for number in range(FIRST, FIRST + options.worlds):
-            if (family, number) not in known:
-                found = one_world(make_world(family, number), number)
-                known[family, number] = {"family": family, "world": number, "rmse": found}
-                with options.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(known[family, number]) + "\n")
-        summarise(family, [e["rmse"] for e in known.values() if e["family"] == family])
+        numbers = range(FIRST, FIRST + options.worlds)
+        keys = [{"family": family, "world": number} for number in numbers]
+        entries = resumed(options.out, keys, measure)
+        summarise(family, [e["rmse"] for e in entries if e["family"] == family])
+
+
+def measure(family: str, world: int) -> dict[str, Any]:
+    return {"rmse": one_world(make_world(family, world), world)}
 
 
 def one_world(world: World, seed: int) -> dict[str, float]:

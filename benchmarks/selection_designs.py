@@ -12,13 +12,13 @@ designs, mean and standard error over the worlds, paired.
 """
 
 import argparse
-import json
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from resumed import resumed
 from selection_rules import make_world, map_rmse
 
 from export.plateau.fieldwork import plan_visits
@@ -41,20 +41,9 @@ def main() -> None:
     parser.add_argument("--rule", default=SelectionSettings().rule, help="selection.rule")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    known = {}
-    if options.out.exists():
-        lines = options.out.read_text(encoding="utf-8").splitlines()
-        known = {entry["world"]: entry for entry in map(json.loads, lines)}
-    for world in range(options.worlds):
-        if world not in known:
-            start = time.perf_counter()
-            known[world] = {"world": world} | one_world(
-                world, options.side, options.decoys, options.rule
-            )
-            known[world]["seconds"] = round(time.perf_counter() - start)
-            with options.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(known[world]) + "\n")
-    summarise(list(known.values()))
+    measure = partial(one_world, side=options.side, decoys=options.decoys, rule=options.rule)
+    keys = [{"world": world} for world in range(options.worlds)]
+    summarise(resumed(options.out, keys, measure))
 
 
 def one_world(world: int, side: int, decoys: int, rule: str) -> dict[str, Any]:

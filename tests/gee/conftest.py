@@ -16,12 +16,17 @@ import ee
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from ee import _state, deprecation
 from google.auth.credentials import AnonymousCredentials
 from odc.geo.geobox import GeoBox
 
+from gee import session
+from gee.grid import PLATEAU_PIXEL_DEG
 from gee.local import LocalEarthEngine
 from gee.local.transport import InProcessTransport
+from gee.scope import Scope
+from gee.settings import EarthEngineSettings
 
 Array = np.ndarray[Any, Any]
 
@@ -295,3 +300,34 @@ def pixels_in_quarters() -> Callable[[ee.Image, GeoBox], Array]:
         return whole
 
     return asked_for
+
+
+@pytest.fixture(scope="session")
+def geobox() -> GeoBox:
+    """A few pixels of the published map's grid."""
+    transform = Affine(
+        PLATEAU_PIXEL_DEG, 0, 115_150 * PLATEAU_PIXEL_DEG,
+        0, -PLATEAU_PIXEL_DEG, 43_540 * PLATEAU_PIXEL_DEG,
+    )  # fmt: skip
+    return GeoBox((10, 12), transform, "EPSG:4326")
+
+
+@pytest.fixture(scope="session")
+def scope(geobox: GeoBox) -> Scope:
+    """All of them, in two years."""
+    return Scope(geobox, (2019, 2020))
+
+
+@pytest.fixture(scope="session")
+def service_of() -> Callable[[Scenes], LocalEarthEngine]:
+    """`service_of(scenes)` connects to a stand-in of this process, its log and faults empty."""
+
+    def connect(scenes: Scenes) -> LocalEarthEngine:
+        session.connect(EarthEngineSettings(url=f"local:{scenes.folder}"), Path())
+        found = session.local_service()
+        assert found is not None
+        found.requests.clear()
+        found.faults.clear()
+        return found
+
+    return connect

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import ee
@@ -19,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
-from gee import asking, masked, pixels, session
+from gee import asking, masked, pixels
 from gee.errors import AssetError, BusyError, GridError, TooLargeError
 from gee.grid import PLATEAU_PIXEL_DEG, geobox_of_region, plateau_geobox, tiles_of
 from gee.local import LocalEarthEngine
@@ -33,7 +32,6 @@ from gee.pixels import (
     request_grid,
     windows_within_budget,
 )
-from gee.settings import EarthEngineSettings
 from gee.ways import averaged
 
 Array = np.ndarray[Any, Any]
@@ -75,14 +73,8 @@ def scenes(new_scenes: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def service(scenes: Any) -> LocalEarthEngine:
-    """The stand-in in this process, with an empty log and no faults."""
-    session.connect(EarthEngineSettings(url=f"local:{scenes.folder}"), Path())
-    found = session.local_service()
-    assert found is not None
-    found.requests.clear()
-    found.faults.clear()
-    return found
+def service(scenes: Any, service_of: Callable[[Any], LocalEarthEngine]) -> LocalEarthEngine:
+    return service_of(scenes)
 
 
 @pytest.fixture

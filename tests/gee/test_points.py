@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import ee
@@ -18,13 +17,12 @@ import numpy as np
 import pytest
 from odc.geo.geobox import GeoBox
 
-from gee import asking, points, session
+from gee import asking, points
 from gee.errors import AssetError, GridError, TooLargeError
 from gee.grid import PLATEAU_PIXEL_DEG, geobox_of_region
 from gee.local import LocalEarthEngine
 from gee.pixels import read_window
 from gee.points import INDEX, sample_points
-from gee.settings import EarthEngineSettings
 
 Array = np.ndarray[Any, Any]
 
@@ -55,14 +53,8 @@ def scenes(new_scenes: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def service(scenes: Any) -> LocalEarthEngine:
-    """The stand-in in this process, with an empty log and no faults."""
-    session.connect(EarthEngineSettings(url=f"local:{scenes.folder}"), Path())
-    found = session.local_service()
-    assert found is not None
-    found.requests.clear()
-    found.faults.clear()
-    return found
+def service(scenes: Any, service_of: Callable[[Any], LocalEarthEngine]) -> LocalEarthEngine:
+    return service_of(scenes)
 
 
 @pytest.fixture

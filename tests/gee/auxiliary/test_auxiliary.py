@@ -13,22 +13,11 @@ from odc.geo.geobox import GeoBox
 from gee.auxiliary.covariates import covariates
 from gee.auxiliary.images import images
 from gee.auxiliary.settings import AuxiliarySettings
+from gee.grid import PLATEAU_PIXEL_DEG
 from gee.scope import Scope
 
 Array = np.ndarray[Any, Any]
-PIXEL_DEG = 90 / 111319.49079327358
 PARTS = 3
-
-
-@pytest.fixture(scope="module")
-def geobox() -> GeoBox:
-    transform = Affine(PIXEL_DEG, 0, 115_150 * PIXEL_DEG, 0, -PIXEL_DEG, 43_540 * PIXEL_DEG)
-    return GeoBox((10, 12), transform, "EPSG:4326")
-
-
-@pytest.fixture(scope="module")
-def scope(geobox: GeoBox) -> Scope:
-    return Scope(geobox, (2019, 2020))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +82,10 @@ def test_glaciers_are_painted(
     connected(world)
     found = pixels_of(images(["glacier"], scope)["glacier"], geobox)
     rows, cols = np.indices(geobox.shape) + 0.5
-    east, north = geobox.transform.c + cols * PIXEL_DEG, geobox.transform.f - rows * PIXEL_DEG
+    east, north = (
+        geobox.transform.c + cols * PLATEAU_PIXEL_DEG,
+        geobox.transform.f - rows * PLATEAU_PIXEL_DEG,
+    )
     inside = [shapely.contains_xy(shape, east, north) for _, shape in outlines]
     expected = (inside[0] | inside[1]) & ~inside[2]
     np.testing.assert_array_equal(found, expected)

@@ -16,10 +16,10 @@ from scipy import ndimage
 from gee.climate.covariates import covariates
 from gee.climate.images import images
 from gee.climate.settings import ClimateSettings
+from gee.grid import PLATEAU_PIXEL_DEG
 from gee.scope import Scope
 
 Array = np.ndarray[Any, Any]
-PIXEL_DEG = 90 / 111319.49079327358
 ERA5_DEG, MODIS_DEG = 0.1, 1 / 240
 SETTINGS = ClimateSettings()
 NAMES = tuple(entry.name for entry in covariates(SETTINGS))
@@ -36,17 +36,6 @@ def coarse(side_deg: float, geobox: GeoBox) -> GeoBox:
     )
     transform = Affine(side_deg, 0, west, 0, -side_deg, north)
     return GeoBox((int(0.02 / side_deg) + 6, int(0.02 / side_deg) + 6), transform, "EPSG:4326")
-
-
-@pytest.fixture(scope="module")
-def geobox() -> GeoBox:
-    transform = Affine(PIXEL_DEG, 0, 115_150 * PIXEL_DEG, 0, -PIXEL_DEG, 43_540 * PIXEL_DEG)
-    return GeoBox((10, 12), transform, "EPSG:4326")
-
-
-@pytest.fixture(scope="module")
-def scope(geobox: GeoBox) -> Scope:
-    return Scope(geobox, YEARS)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +95,10 @@ def bilinear(array: Array, side_deg: float, geobox: GeoBox) -> Array:
     """Between the four neighbours; where one is missing, the pixel's own value."""
     own = coarse(side_deg, geobox).transform
     rows, cols = np.indices(geobox.shape) + 0.5
-    east, north = geobox.transform.c + cols * PIXEL_DEG, geobox.transform.f - rows * PIXEL_DEG
+    east, north = (
+        geobox.transform.c + cols * PLATEAU_PIXEL_DEG,
+        geobox.transform.f - rows * PLATEAU_PIXEL_DEG,
+    )
     place = [(own.f - north) / side_deg, (east - own.c) / side_deg]
     smooth = ndimage.map_coordinates(array, [place[0] - 0.5, place[1] - 0.5], order=1)
     nearest = array[np.floor(place[0]).astype(int), np.floor(place[1]).astype(int)]

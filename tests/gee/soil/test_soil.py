@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from pydantic import ValidationError
 from scipy import ndimage
 
+from gee.grid import PLATEAU_PIXEL_DEG
 from gee.scope import Scope
 from gee.soil.covariates import covariates
 from gee.soil.images import images
@@ -19,22 +20,10 @@ from gee.soil.settings import STANDARD_BOUNDARIES_CM, STANDARD_NAMES, SoilSettin
 from gee.soil.sources import openlandmap, soilgrids
 
 Array = np.ndarray[Any, Any]
-PIXEL_DEG = 90 / 111319.49079327358
 COARSE_DEG = 1 / 400
 SOILGRIDS = ("clay", "sand", "silt", "soc", "bdod", "cfvo", "phh2o")
 TYPICAL = {"clay": 180, "sand": 520, "silt": 300, "soc": 250, "bdod": 120, "cfvo": 210, "phh2o": 78}
 """As SoilGrids stores them: 18 %, 52 %, 30 %, 25 g kg-1, 1.2 g cm-3, 21 %, pH 7.8."""
-
-
-@pytest.fixture(scope="module")
-def geobox() -> GeoBox:
-    transform = Affine(PIXEL_DEG, 0, 115_150 * PIXEL_DEG, 0, -PIXEL_DEG, 43_540 * PIXEL_DEG)
-    return GeoBox((10, 12), transform, "EPSG:4326")
-
-
-@pytest.fixture(scope="module")
-def scope(geobox: GeoBox) -> Scope:
-    return Scope(geobox, (2019, 2020))
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +87,10 @@ def asked(names: tuple[str, ...], scope: Scope, settings: SoilSettings) -> ee.Im
 def bilinear(array: Array, own: GeoBox, geobox: GeoBox) -> Array:
     """Between the four neighbours; where one is missing, the pixel's own value."""
     rows, cols = np.indices(geobox.shape) + 0.5
-    east, north = geobox.transform.c + cols * PIXEL_DEG, geobox.transform.f - rows * PIXEL_DEG
+    east, north = (
+        geobox.transform.c + cols * PLATEAU_PIXEL_DEG,
+        geobox.transform.f - rows * PLATEAU_PIXEL_DEG,
+    )
     place = [(own.transform.f - north) / COARSE_DEG, (east - own.transform.c) / COARSE_DEG]
     smooth = ndimage.map_coordinates(array, [place[0] - 0.5, place[1] - 0.5], order=1)
     nearest = array[np.floor(place[0]).astype(int), np.floor(place[1]).astype(int)]
