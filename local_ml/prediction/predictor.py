@@ -163,7 +163,9 @@ class Predictor:
                 f"{path} and {ARRAYS} do not make a model ({fault!r}); {ADVICE}"
             ) from None
 
-    def predict(self, bands: Mapping[str, np.ndarray]) -> Prediction:
+    def predict(
+        self, bands: Mapping[str, np.ndarray], within: np.ndarray | None = None
+    ) -> Prediction:
         """Predict pixels or rows.
 
         Parameters
@@ -171,14 +173,19 @@ class Predictor:
         bands : for each feature its values, (rows, cols) or (n,), in the feature's unit, NaN (or
             masked) where missing. Bound by name: the order has no influence, bands that the model
             doesn't use are ignored
+        within : bool, of the shape of the bands: the pixels to predict, such as those inside a
+            region. The others are as if a covariate were missing, whatever they hold, and are
+            counted nowhere. None: all
 
         Raises
         ------
         PredictionError
-            A feature has no band, or the bands have different shapes or hold no numbers.
+            A feature has no band, or the bands have different shapes or hold no numbers; or
+            `within` has another shape or is no mask.
         """
         columns = self._bind(bands)
         shape = columns[0].shape
+        within = _require_mask(within, shape)
         pixels = columns[0].size
         value, lower, upper, unlike, near = np.full((5, pixels), np.nan, dtype=np.float32)
         distribution = None
@@ -190,10 +197,14 @@ class Predictor:
         of_model = len(self.encoding.features)
         # A raster stays one: neighbours are alike, which is what makes its evaluation fast.
         grid = columns if len(shape) == 2 else [column.reshape(-1) for column in columns]
+        inside = within.reshape(grid[0].shape)
         for window, place in windows_of(grid[0].shape):
+            wanted = inside[window].reshape(-1)
+            if not wanted.any():
+                continue
             values = np.column_stack([_float32(c[window]).reshape(-1) for c in grid[:of_model]])
-            unseen_levels += int(self.encoding.unseen_level(values).sum())
-            known = self.encoding.valid(values)
+            unseen_levels += int((self.encoding.unseen_level(values) & wanted).sum())
+            known = self.encoding.valid(values) & wanted
             # Most of a map's box may lie outside of the region: only valid pixels are encoded.
             kept = place.reshape(-1)[known]
             if not kept.size:
@@ -272,6 +283,17 @@ class Predictor:
                 )
             columns.append(column)
         return columns
+
+
+def _require_mask(within: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    if within is None:
+        return np.ones(shape, bool)
+    within = np.asarray(within)
+    if within.dtype != bool or within.shape != shape:
+        raise PredictionError(
+            f"within is {within.dtype} {within.shape}; a mask of the bands' shape {shape} is needed"
+        )
+    return within
 
 
 def _float32(values: np.ndarray) -> np.ndarray:

@@ -138,6 +138,42 @@ def test_a_raster_is_predicted_as_its_pixels_are(which, make_values, request):
     assert_same(predictor.predict(bands_of(values, (70, 5, 29))), expected)
 
 
+@pytest.mark.parametrize("which", ["predictor", "with_residual"])
+@pytest.mark.parametrize("shape", [(70 * 145,), (70, 145)], ids=["rows", "raster"])
+def test_only_what_lies_within_is_predicted(which, shape, make_values, request):
+    """A tile cut by the region's edge: other bits inside, or something said or counted outside."""
+    predictor = request.getfixturevalue(which)
+    values = make_values(70 * 145, 23)
+    values[::5, 0], values[::7, 1], values[3::50, 3] = np.nan, np.nan, 77
+    within = np.zeros((70, 145), bool)
+    within[20:64, 30:] = np.tri(44, 115, 60, dtype=bool)
+    inside = within.ravel()
+    expected = predictor.predict(bands_of(values[inside]))
+    assert expected.unseen_levels > 0
+    values[~inside] = np.where(np.arange((~inside).sum()) % 3 == 0, np.nan, 77)[:, None]
+    got = predictor.predict(bands_of(values, shape), within=within.reshape(shape))
+    assert (got.unseen_levels, got.without_maximum) == (
+        expected.unseen_levels,
+        expected.without_maximum,
+    )
+    for field in fields(Prediction):
+        one, other = getattr(got, field.name), getattr(expected, field.name)
+        if isinstance(other, np.ndarray):
+            assert one.shape == (*one.shape[: one.ndim - len(shape)], *shape)
+            flat = one.reshape(*other.shape[:-1], -1)
+            np.testing.assert_array_equal(flat[..., inside], other, err_msg=field.name)
+            outside = flat[..., ~inside]
+            empty = np.isnan(outside) if outside.dtype.kind == "f" else ~outside
+            assert empty.all(), field.name
+
+
+@pytest.mark.parametrize("within", [np.ones((3, 2), bool), np.ones(6, int), True])
+def test_a_mask_that_does_not_fit_is_refused(predictor, make_values, within):
+    """Numbers taken for a mask, or a mask that merely broadcasts."""
+    with pytest.raises(PredictionError, match="a mask of the bands' shape"):
+        predictor.predict(bands_of(make_values(6, 17)), within=within)
+
+
 def test_the_residual_model_is_asked_where_the_pixel_lies(predictor, with_residual, make_values):
     """A correction that belongs to another pixel, or is none."""
     values = make_values(300, 14)
