@@ -23,7 +23,7 @@ quality: $(ENVIRONMENT)/installed-quality
 # Pins for Python 3.11, resolved together; no index address is written.
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
-	.lock/bin/python -m pip --disable-pip-version-check install --quiet ".[test,quality]"
+	.lock/bin/python -m pip --disable-pip-version-check install --quiet ".[test,quality,view]"
 	.lock/bin/python -m pip freeze --exclude alm90 > constraints.txt
 	rm -rf .lock
 
@@ -39,9 +39,9 @@ $(ENVIRONMENT)/installed: $(ENVIRONMENT)/bin/python pyproject.toml constraints.t
 	touch $@
 
 $(ENVIRONMENT)/installed-test: $(ENVIRONMENT)/installed
-	$(PIP) --editable ".[test]"
+	$(PIP) --editable ".[test,view]"
 	touch $@
 
 $(ENVIRONMENT)/installed-quality: $(ENVIRONMENT)/installed-test
-	$(PIP) --editable ".[test,quality]"
+	$(PIP) --editable ".[test,quality,view]"
 	touch $@
