@@ -6,6 +6,9 @@ from typing import Literal
 Group = Literal["radar", "optical", "temperature", "terrain", "soil", "climate", "auxiliary"]
 Preset = Literal["published", "extended"]
 
+MANY_SCENES: tuple[Group, ...] = ("radar", "optical", "temperature", "climate")
+"""Groups whose composites are made of hundreds of scenes or days."""
+
 
 @dataclass(frozen=True)
 class Covariate:
@@ -42,3 +45,8 @@ class Covariate:
     presets: tuple[Preset, ...] = ("extended",)
     missing: Literal["nodata", "native", "impute"] = "nodata"
     role: Literal["feature", "auxiliary"] = "feature"
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether many scenes are computed on for each pixel."""
+        return self.group in MANY_SCENES

@@ -84,3 +84,55 @@ class EarthEngineSettings(CompositeSettings):
     points_per_request: int = Field(
         500, ge=1, le=5000, description="points that one request samples; the service allows 5,000"
     )
+    path: Literal["auto", "direct", "staged", "bucket", "drive"] = Field(
+        "auto",
+        description="how a tile's pixels are fetched; they are the same on each path. 'direct' computes them as they are asked for; 'staged' computes what is made of many scenes once, into assets; 'bucket' and 'drive' have all of it written to files of Cloud Storage or Drive. 'auto' is direct, or staged where 'alm90 plan --probe' saw that too heavy",
+    )
+    staging_folder: str | None = Field(
+        None,
+        pattern=r"^projects/[^/\s]+/assets/[^\s]*[^/\s]$",
+        description="with path = 'staged' or 'auto': folder of assets that staged pixels are kept in, such as 'projects/my-project/assets/alm90'",
+    )
+    bucket: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9._-]+[a-z0-9]$",
+        description="with path = 'bucket': name of a bucket of Cloud Storage that the account may write and read",
+    )
+    bucket_prefix: str = Field(
+        "alm90",
+        pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$",
+        description="what the names of files in the bucket begin with",
+    )
+    drive_folder: str = Field(
+        "alm90",
+        pattern=r"^[A-Za-z0-9 _-]+$",
+        description="with path = 'drive': folder of Drive into which files are written",
+    )
+    drive_files: str | None = Field(
+        None,
+        min_length=1,
+        description="with path = 'drive': folder on this machine into which you put those files, relative to the study",
+    )
+    export_px: int = Field(
+        2048,
+        ge=16,
+        le=16_384,
+        description="side of the window that one batch export computes, in pixels; rounded down to whole tiles, but at least one",
+    )
+    poll_s: float = Field(
+        10.0,
+        gt=0,
+        description="seconds to the first look at batch exports; later ones are farther apart, up to a minute",
+    )
+
+    @model_validator(mode="after")
+    def _path_is_known(self) -> Self:
+        needed = {
+            "staged": ("staging_folder", "projects/my-project/assets/alm90"),
+            "bucket": ("bucket", "my-bucket"),
+            "drive": ("drive_files", "drive"),
+        }
+        key, example = needed.get(self.path, ("path", ""))
+        if getattr(self, key) is None:
+            raise ValueError(f"path = '{self.path}' needs {key}, such as {key} = '{example}'")
+        return self
