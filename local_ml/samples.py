@@ -5,9 +5,7 @@ mean). Covariates in their own units, float32, NaN where missing; the target in 
 longitude and latitude in degrees.
 """
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -16,19 +14,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
 from local_ml.bounds import maximum_rule
 from local_ml.errors import SampleTableError
 from local_ml.features import Feature
 from local_ml.files import csv_bytes, json_bytes, write_whole
 from local_ml.names import nearest
+from local_ml.prediction.maximum_rule import MaximumRule
+from local_ml.sample_cells import TEXT_COLUMNS, columns_of, read_cells
 from local_ml.settings import TargetSettings
 
 SCHEMA_VERSION = 1
-FAULTS_SHOWN = 20
-TEXT_COLUMNS = ("site_id", "method", "group", "split")
-NUMBER_COLUMNS = ("longitude", "latitude", "row", "col")
 
 
 @dataclass(frozen=True)
@@ -43,8 +39,11 @@ class SampleTable:
     target_sd : (n,) float64, standard deviation of its measurement, NaN where unknown
     site_id, method, group, split : (n,) str; `split` is ``train`` or ``test``
     longitude, latitude : (n,) float64, degrees
+    auxiliary : q, sampled but never learned from, such as the porosity that bounds the target
+    auxiliary_values : (n, q) float32, as `values`
     maximum : (n,) float64, the highest value possible at the place, from a covariate, in the
         target's unit; NaN where none is known and the target's constant bound holds alone
+    bounding : the covariate that `maximum` comes from, and how; None where none bounds the target
     fingerprint : SHA-256 of the files that the table was read from, or of its content
     """
 
@@ -58,7 +57,10 @@ class SampleTable:
     split: np.ndarray
     longitude: np.ndarray
     latitude: np.ndarray
+    auxiliary: tuple[Feature, ...]
+    auxiliary_values: np.ndarray
     maximum: np.ndarray
+    bounding: MaximumRule | None
     fingerprint: str
 
     @classmethod
@@ -68,7 +70,7 @@ class SampleTable:
         """Make a table without files; columns not given get the plainest value.
 
         Those are: unknown measurement error, every site its own group, all sites for training,
-        position 0, 0, no bound by a covariate.
+        position 0, 0, nothing auxiliary, no bound by a covariate.
         """
         n = len(target)
         site_id = np.array([f"site_{row:05d}" for row in range(n)])
@@ -80,14 +82,18 @@ class SampleTable:
             "split": np.full(n, "train"),
             "longitude": np.zeros(n),
             "latitude": np.zeros(n),
+            "auxiliary_values": np.empty((n, 0), np.float32),
             "maximum": np.full(n, np.nan),
         }
+        auxiliary = tuple(columns.pop("auxiliary", ()))
         if unknown := set(columns) - set(defaults):
             raise ValueError(f"no such columns: {sorted(unknown)}")
         table = cls(
             features=tuple(features),
             values=np.asarray(values, dtype=np.float32),
             target=np.asarray(target, dtype=np.float64),
+            auxiliary=auxiliary,
+            bounding=None,
             fingerprint="",
             **{name: np.asarray(value) for name, value in {**defaults, **columns}.items()},
         )
@@ -106,7 +112,7 @@ class SampleTable:
         columns = {
             field.name: getattr(self, field.name)[index]
             for field in fields(self)
-            if field.name not in ("features", "fingerprint")
+            if isinstance(getattr(self, field.name), np.ndarray)
         }
         table = replace(self, **columns)
         return replace(table, fingerprint=_content_fingerprint(table))
@@ -128,16 +134,20 @@ class SampleTable:
     def bounded(self, target: TargetSettings) -> "SampleTable":
         """Return the table with `maximum` from the covariate that the target names, if any.
 
+        It may be a feature, or an auxiliary covariate.
+
         Raises
         ------
         SampleTableError
             as for `bounds.maximum_rule`.
         """
-        rule = maximum_rule(self.features, target)
+        known = (*self.features, *self.auxiliary)
+        rule = maximum_rule(known, target)
         if rule is None:
             return self
-        bound = rule.bound(self.values[:, self.names.index(rule.covariate.name)])
-        return replace(self, maximum=bound)
+        values = np.column_stack([self.values, self.auxiliary_values])
+        maximum = rule.bound(values[:, known.index(rule.covariate)])
+        return replace(self, maximum=maximum, bounding=rule)
 
 
 def read_samples(path: Path, target: TargetSettings) -> SampleTable:
@@ -153,25 +163,20 @@ def read_samples(path: Path, target: TargetSettings) -> SampleTable:
     path = Path(path)
     describing = path.with_suffix(".json")
     table_bytes, description_bytes = _bytes(path), _bytes(describing)
-    features = _features(describing, description_bytes, target)
-    frame = _frame(path, table_bytes, features, target)
-    faults = _text_in_numbers(frame, features, target)
-    numbers = _number_columns(features, target)
-    frame[numbers] = frame[numbers].apply(pd.to_numeric, errors="coerce").astype(np.float64)
-    told = {(row, column) for row, column, _ in faults}
-    faults += [f for f in _schema_faults(frame, features, target) if f[:2] not in told]
-    if faults:
-        raise SampleTableError(_told(path, faults))
-    values = frame[[feature.name for feature in features]].to_numpy(np.float32)
+    features, auxiliary = _features(describing, description_bytes, target)
+    frame = read_cells(path, table_bytes, (*features, *auxiliary), target)
     table = SampleTable(
         features=features,
-        values=np.where(np.isfinite(values), values, np.float32(np.nan)),
+        values=_values(frame, features),
         target=frame[target.name].to_numpy(np.float64),
         target_sd=frame[f"{target.name}_sd"].to_numpy(np.float64),
         **{name: frame[name].to_numpy(str) for name in TEXT_COLUMNS},
         longitude=frame["longitude"].to_numpy(np.float64),
         latitude=frame["latitude"].to_numpy(np.float64),
+        auxiliary=auxiliary,
+        auxiliary_values=_values(frame, auxiliary),
         maximum=np.full(len(frame), np.nan),
+        bounding=None,
         fingerprint=_sha256(table_bytes, description_bytes),
     )
     return table.bounded(target)
@@ -198,21 +203,24 @@ def write_samples(
     features: Sequence[Feature],
     target: TargetSettings,
     provenance: dict[str, Any],
+    auxiliary: Sequence[Feature] = (),
 ) -> Path:
     """Write ``samples.csv`` and ``samples.json`` into `folder`; return the path of the former.
 
     Parameters
     ----------
     frame : one row a site, with the columns of the contract in any order: site_id, longitude,
-        latitude, row, col, method, group, split, the target, its ``_sd``, and the features
+        latitude, row, col, method, group, split, the target, its ``_sd``, the features, and
+        what is auxiliary
     provenance : where the values come from, plain values only
+    auxiliary : sampled beside the features, never to be learned from
 
     Raises
     ------
     SampleTableError
         A column is missing from `frame`.
     """
-    columns = _columns(features, target)
+    columns = columns_of((*features, *auxiliary), target)
     if absent := [name for name in columns if name not in frame.columns]:
         raise SampleTableError(
             f"columns missing from the samples: {', '.join(absent)}; "
@@ -222,6 +230,7 @@ def write_samples(
         "schema_version": SCHEMA_VERSION,
         "target": target.model_dump(mode="json"),
         "features": [feature.to_json() for feature in features],
+        "auxiliary": [feature.to_json() for feature in auxiliary],
         "provenance": provenance,
     }
     path = Path(folder) / "samples.csv"
@@ -229,15 +238,6 @@ def write_samples(
     write_whole(path.with_suffix(".json"), json_bytes(document))
     write_whole(path, csv_bytes(frame[columns]))
     return path
-
-
-def _columns(features: Sequence[Feature], target: TargetSettings) -> list[str]:
-    fixed = ["site_id", "longitude", "latitude", "row", "col", "method", "group", "split"]
-    return [*fixed, target.name, f"{target.name}_sd", *(feature.name for feature in features)]
-
-
-def _number_columns(features: Sequence[Feature], target: TargetSettings) -> list[str]:
-    return [name for name in _columns(features, target) if name not in TEXT_COLUMNS]
 
 
 def _bytes(path: Path) -> bytes:
@@ -250,7 +250,10 @@ def _bytes(path: Path) -> bytes:
         ) from None
 
 
-def _features(path: Path, content: bytes, target: TargetSettings) -> tuple[Feature, ...]:
+def _features(
+    path: Path, content: bytes, target: TargetSettings
+) -> tuple[tuple[Feature, ...], tuple[Feature, ...]]:
+    """Return the features, and the covariates that are none, which older tables do not list."""
     try:
         document = json.loads(content)
         version = document["schema_version"]
@@ -261,6 +264,7 @@ def _features(path: Path, content: bytes, target: TargetSettings) -> tuple[Featu
             )
         stated = document["target"]["name"], document["target"]["unit"]
         features = tuple(Feature.from_json(entry) for entry in document["features"])
+        auxiliary = tuple(Feature.from_json(entry) for entry in document.get("auxiliary", ()))
     except (ValueError, KeyError, TypeError) as fault:
         raise SampleTableError(
             f"{path} is not the description of a sample table ({type(fault).__name__}: {fault})"
@@ -272,117 +276,15 @@ def _features(path: Path, content: bytes, target: TargetSettings) -> tuple[Featu
         )
     if not features:
         raise SampleTableError(f"{path} names no features, so there is nothing to learn from")
-    return features
+    names = [one.name for one in (*features, *auxiliary)]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SampleTableError(f"{path} lists {', '.join(twice)} more than once")
+    return features, auxiliary
 
 
-def _frame(
-    path: Path, content: bytes, features: Sequence[Feature], target: TargetSettings
-) -> pd.DataFrame:
-    try:
-        text = content.decode("utf-8-sig")
-        header = next(csv.reader(io.StringIO(text)), [])
-        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, index_col=False)
-    except (ValueError, csv.Error) as fault:
-        raise SampleTableError(f"{path} is not a table of comma-separated UTF-8: {fault}") from None
-    expected = _columns(features, target)
-    problems = [f"column {name} is there twice" for name in sorted(_repeated(header))]
-    problems += [
-        f"column {name} is missing{nearest(name, header)}"
-        for name in expected
-        if name not in header
-    ]
-    problems += [
-        f"column {name!r} is not described in {path.with_suffix('.json').name}"
-        f"{nearest(name, expected)}"
-        for name in header
-        if name not in expected
-    ]
-    if problems:
-        raise SampleTableError(
-            f"{path}: {'; '.join(problems)}. The table and its description must agree: "
-            "sample again, or mend the header"
-        )
-    if frame.empty:
-        raise SampleTableError(f"{path} has a header but no rows; no site was sampled")
-    stripped: pd.DataFrame = frame[expected].apply(lambda column: column.str.strip())
-    return stripped
-
-
-def _text_in_numbers(
-    frame: pd.DataFrame, features: Sequence[Feature], target: TargetSettings
-) -> list[tuple[int, str, str]]:
-    faults = []
-    for name in _number_columns(features, target):
-        text = frame[name]
-        wrong = pd.to_numeric(text, errors="coerce").isna() & (text != "")
-        wrong &= text.str.lower() != "nan"
-        faults += [
-            (int(row), name, f"{text[row]!r} is not a number") for row in np.flatnonzero(wrong)
-        ]
-    return faults
-
-
-def _schema_faults(
-    frame: pd.DataFrame, features: Sequence[Feature], target: TargetSettings
-) -> list[tuple[int, str, str]]:
-    def number(check: Any = None, nullable: bool = False) -> pa.Column:
-        return pa.Column(float, check, nullable=nullable)
-
-    filled = pa.Check.str_length(min_value=1, error="is empty")
-    columns = {
-        "site_id": pa.Column(str, filled, unique=True),
-        "longitude": number(pa.Check.in_range(-180, 180, error="is no longitude in degrees")),
-        "latitude": number(pa.Check.in_range(-90, 90, error="is no latitude in degrees")),
-        "row": number(nullable=True),
-        "col": number(nullable=True),
-        "method": pa.Column(str),
-        "group": pa.Column(str, filled),
-        "split": pa.Column(str, pa.Check.isin(["train", "test"], error="is not train or test")),
-        target.name: number(pa.Check(np.isfinite, error="is not finite")),
-        f"{target.name}_sd": number(
-            pa.Check.in_range(0, np.inf, include_max=False, error="is no standard deviation"),
-            nullable=True,
-        ),
-    }
-    for feature in features:
-        columns[feature.name] = number(_level_check(feature), nullable=True)
-    try:
-        pa.DataFrameSchema(columns, strict=True).validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as failure:
-        reasons = {"not_nullable": "is missing", "field_uniqueness": "is there more than once"}
-        return sorted(
-            {
-                (int(case.index), str(case.column), _reason(case, reasons))
-                for case in failure.failure_cases.itertuples(index=False)
-            }
-        )
-    return []
-
-
-def _level_check(feature: Feature) -> Any:
-    if feature.levels is None:
-        return None
-    return pa.Check.isin(
-        list(map(float, feature.levels)), error=f"is none of the levels {feature.levels}"
-    )
-
-
-def _reason(case: Any, reasons: dict[str, str]) -> str:
-    value = "" if case.check == "not_nullable" else f"{case.failure_case!r} "
-    return value + reasons.get(case.check, str(case.check))
-
-
-def _told(path: Path, faults: Sequence[tuple[int, str, str]]) -> str:
-    # Spreadsheets count the header as row 1.
-    lines = [f"  row {row + 2}, column {column}: {reason}" for row, column, reason in faults]
-    left = len(lines) - FAULTS_SHOWN
-    more = [f"  and {left} more"] if left > 0 else []
-    heading = f"{path} has {len(lines)} faults (the header is row 1):"
-    return "\n".join([heading, *lines[:FAULTS_SHOWN], *more])
-
-
-def _repeated(names: Sequence[str]) -> set[str]:
-    return {name for name in names if names.count(name) > 1}
+def _values(frame: pd.DataFrame, features: Sequence[Feature]) -> np.ndarray:
+    values = frame[[feature.name for feature in features]].to_numpy(np.float32)
+    return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
 def _sha256(*parts: bytes) -> str:
@@ -393,7 +295,8 @@ def _sha256(*parts: bytes) -> str:
 
 
 def _content_fingerprint(table: SampleTable) -> str:
-    parts = [json.dumps([feature.to_json() for feature in table.features]).encode()]
+    covariates = (*table.features, *table.auxiliary)
+    parts = [json.dumps([feature.to_json() for feature in covariates]).encode()]
     for field in fields(table):
         value = getattr(table, field.name)
         if isinstance(value, np.ndarray):

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from local_ml.bounds import maximum_rule
 from local_ml.domain import DomainSample
 from local_ml.errors import PredictionError, TrainingError
 from local_ml.folds.splitters import intensity_weights, places_of
@@ -140,7 +139,13 @@ class FittedPipeline:
             return table.maximum
         if self.maximum is None:
             return None
-        return self.maximum.bound(table[:, self.candidates.index(self.maximum.covariate.name)])
+        name = self.maximum.covariate.name
+        if name not in self.candidates:
+            raise PredictionError(
+                f"values of the candidates alone don't hold '{name}', which bounds the target: "
+                "give the table"
+            )
+        return self.maximum.bound(table[:, self.candidates.index(name)])
 
     def _member_predictions(
         self, table: SampleTable | np.ndarray
@@ -200,9 +205,6 @@ class MoisturePipeline:
                 "known at none of the training sites (a table made in memory learns it by "
                 "`SampleTable.bounded`)"
             )
-        # Without it among the candidates, as in an ablation, the table's own bounds remain.
-        known = settings.target.maximum_covariate in table.names
-        bounding = maximum_rule(table.features, settings.target) if known else None
         response = TargetTransform(settings.target.transform).forward(table.target)
         # Places are found anew from the rows given: nothing of an outer fold's test rows is left.
         places = None
@@ -252,7 +254,7 @@ class MoisturePipeline:
             out_of_fold=held_out,
             used_rows=used_rows,
             weight=weight,
-            maximum=bounding,
+            maximum=table.bounding,
         )
 
     def _rarity(self, used: SampleTable, domain: DomainSample | None) -> np.ndarray:
