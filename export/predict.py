@@ -8,25 +8,14 @@ Features are bound to bands by name.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from export.covariates.tiles import REGION_BAND, read_covariate_tile
-from export.errors import ExportError, RasterError, TileError, WriteError
-from export.fingerprints import fingerprint
+from export.errors import ExportError, RasterError, TileError
 from export.journal import Journal
-from export.map_tile import (
-    FLAGGED_FROM,
-    FORMAT_VERSION,
-    PixelCounts,
-    PixelPredictor,
-    TileFolders,
-    predict_tile,
-    write_map_tile,
-)
+from export.map_tile import PixelCounts, PixelPredictor, TileFolders
 from export.parallel import in_order
 from export.progress import Progress
 from export.rasters import read_info
-from local_ml.errors import LocalMLError
+from export.tile_prediction import TileJob, TileOutcome, predict_job
 from local_ml.names import nearest
 
 STEP = "map_tiles"
@@ -49,15 +38,6 @@ class PredictReport:
     skipped: tuple[str, ...]
     failed: Mapping[str, str]
     counts: PixelCounts
-
-
-class _Outcome(NamedTuple):
-    name: str
-    file: Path
-    made_from: str
-    skipped: bool
-    counts: PixelCounts
-    reason: str | None
 
 
 def predict_tiles(
@@ -91,30 +71,23 @@ def predict_tiles(
     for path in tiles[:1]:
         _require_features(path, predictor, band_names)
 
-    def make(path: Path) -> _Outcome:
-        file = folders.files(path.stem)[0]
-        made_from = ""
+    def make(path: Path) -> TileOutcome:
+        name = path.stem
         try:
-            made_from = fingerprint(
-                format=FORMAT_VERSION,
-                model=predictor.fingerprint,
-                tile=journal.file_hash(path),
-                band_names=None if band_names is None else list(band_names),
-                files=len(folders.files(path.stem)),
+            job = TileJob(
+                name,
+                path,
+                journal.file_hash(path),
+                predictor.fingerprint,
+                folders,
+                None if band_names is None else tuple(band_names),
             )
-            if journal.is_done(STEP, path.stem, made_from):
-                counts = PixelCounts.from_tags(read_info(file).tags)
-                return _Outcome(path.stem, file, made_from, True, counts, None)
-            bands, geobox = read_covariate_tile(
-                path, _wanted(path, predictor, band_names), band_names
-            )
-            tile = predict_tile(bands, predictor)
-            write_map_tile(folders, path.stem, tile, geobox, predictor)
-        except WriteError:
-            raise
-        except (ExportError, LocalMLError) as error:
-            return _Outcome(path.stem, file, made_from, False, PixelCounts(), str(error))
-        return _Outcome(path.stem, file, made_from, False, tile.counts, None)
+            if journal.is_done(STEP, name, job.made_from):
+                counts = PixelCounts.from_tags(read_info(folders.files(name)[0]).tags)
+                return TileOutcome(name, job.made_from, True, counts)
+        except ExportError as error:
+            return TileOutcome(name, "", False, PixelCounts(), str(error))
+        return predict_job(job, predictor)
 
     files: dict[str, Path] = {}
     failed: dict[str, str] = {}
@@ -122,18 +95,19 @@ def predict_tiles(
     skipped: list[str] = []
     total = PixelCounts()
     with progress.task("map tiles", len(tiles)) as task:
-        for name, file, made_from, was_done, counts, reason in in_order(make, tiles, workers):
-            if reason is not None:
-                failed[name] = reason
+        for outcome in in_order(make, tiles, workers):
+            name = outcome.name
+            if outcome.reason is not None:
+                failed[name] = outcome.reason
                 for stale in folders.files(name):  # of other inputs, they must not stand in
                     stale.unlink(missing_ok=True)
-                journal.record_failure(STEP, name, reason)
+                journal.record_failure(STEP, name, outcome.reason)
             else:
-                files[name] = file
-                total += counts
-                (skipped if was_done else written).append(name)
-                if not was_done:
-                    journal.record(STEP, name, made_from, folders.files(name))
+                files[name] = folders.files(name)[0]
+                total += outcome.counts
+                (skipped if outcome.skipped else written).append(name)
+                if not outcome.skipped:
+                    journal.record(STEP, name, outcome.made_from, folders.files(name))
             task.advance()
     return PredictReport(files, tuple(written), tuple(skipped), failed, total)
 
@@ -153,11 +127,3 @@ def _require_features(
                 f"{nearest(feature.name, present)}. "
                 f"It has: {', '.join(present)}"
             )
-
-
-def _wanted(path: Path, predictor: PixelPredictor, band_names: Sequence[str] | None) -> list[str]:
-    """Return the bands to read: those of the model, and those that flags need where there are."""
-    wanted = [feature.name for feature in predictor.features]
-    present = band_names or read_info(path).band_names
-    beside = [name for name in (REGION_BAND, *FLAGGED_FROM) if name in present]
-    return wanted + [name for name in beside if name not in wanted]
