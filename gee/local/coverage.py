@@ -157,7 +157,8 @@ def _limits() -> str:
 
 Faults on request: {", ".join(f"`{kind}`" for kind in KINDS)}. Exports of images (GeoTIFF) and
 tables (CSV, GeoJSON) to files and assets; map tiles, thumbnails and downloads (PNG, JPEG, NPY,
-GeoTIFF, zipped GeoTIFF).
+GeoTIFF, zipped GeoTIFF). Files exported to Cloud Storage are listed and read through its JSON
+interface (`/storage/v1/b/BUCKET/o`), whole or in ranges; nothing else of it is there.
 """
 
 

@@ -41,7 +41,8 @@ class Fault:
         One of `KINDS`. "slow" answers `seconds` later, "truncated" sends the first half of the
         body as if it were the whole, "dropped" breaks the connection.
     call : str
-        The call that it hits, such as "image:computePixels"; empty for every call.
+        The call that it hits, such as "image:computePixels"; empty for every call. "task" is no
+        call, but the running of an export, which then fails.
     times : int, optional
         How many requests it hits; None for all.
     after : int

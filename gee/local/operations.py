@@ -17,8 +17,13 @@ from typing import Any
 from gee.local import exports, limits
 from gee.local.catalogue import Catalogue
 from gee.local.errors import CatalogueError, LocalServiceError
+from gee.local.faults import Faults
 
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
+TASK = "task"
+"""The call that faults of running exports go by."""
+_RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 429: 8, 500: 13, 501: 12, 503: 14}
+"""Operations tell of errors by the codes of gRPC."""
 
 
 @dataclass
@@ -55,7 +60,10 @@ class Operation:
             document["done"] = True
             metadata["endTime"] = _stamp(self.updated or self.created)
         if self.error is not None:
-            document["error"] = {"code": self.error.status, "message": self.error.message}
+            document["error"] = {
+                "code": _RPC_CODES.get(self.error.status, 2),
+                "message": self.error.message,
+            }
         elif self.state == "CANCELLED":
             document["error"] = {"code": 1, "message": "Cancelled."}
         elif self.state == "SUCCEEDED":
@@ -70,8 +78,9 @@ def _stamp(moment: datetime) -> str:
 class OperationQueue:
     """The exports from a catalogue, newest last."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, faults: Faults | None = None) -> None:
         self.catalogue = catalogue
+        self.faults = faults or Faults()
         self.operations: dict[str, Operation] = {}
         self.lock = threading.RLock()
 
@@ -120,6 +129,10 @@ class OperationQueue:
             operation.started = operation.updated
             return
         try:
+            fault = self.faults.next(TASK, operation.request)
+            error = None if fault is None else fault.error()
+            if error is not None:
+                raise error
             operation.destinations = exports.run(self.catalogue, operation.kind, operation.request)
             operation.state = "SUCCEEDED"
         except LocalServiceError as error:

@@ -79,6 +79,8 @@ def call_of(path: str) -> str:
     parts = path.strip("/").split("/")
     if parts[0] == "$discovery":
         return "discovery"
+    if parts[0] == "storage":
+        return "storage:list" if parts[-1] == "o" else "storage:get"
     rest = parts[3:] if len(parts) > 3 and parts[1] == "projects" else parts[1:]
     if not rest:
         return path

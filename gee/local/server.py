@@ -73,7 +73,8 @@ def _handler_of(handle: Handle) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(length) if length else b""
             host = self.headers.get("Host", LOOPBACK)
             try:
-                answer = handle(self.command, f"http://{host}{self.path}", body)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                answer = handle(self.command, f"http://{host}{self.path}", body, headers)
             except ConnectionError:
                 self.close_connection = True
                 self.connection.close()
@@ -82,6 +83,8 @@ def _handler_of(handle: Handle) -> type[BaseHTTPRequestHandler]:
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.content_type)
                 self.send_header("Content-Length", str(len(answer.body)))
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(answer.body)
             except (BrokenPipeError, ConnectionResetError):

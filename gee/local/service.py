@@ -9,12 +9,14 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import gee.local.algorithms  # noqa: F401  (declares what expressions may call)
-from gee.local import endpoints, limits
+from gee.local import endpoints, limits, storage
 from gee.local.answers import Answer
 from gee.local.catalogue import Catalogue, loading_from
 from gee.local.discovery import discovery_document
@@ -59,9 +61,9 @@ class LocalEarthEngine:
     ) -> None:
         sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
         catalogue = Catalogue(None if folder is None else Path(folder))
-        self.workspace = endpoints.Workspace(catalogue, OperationQueue(catalogue))
         self.requests = RequestLog()
         self.faults = Faults()
+        self.workspace = endpoints.Workspace(catalogue, OperationQueue(catalogue, self.faults))
         self.request_cache_bytes = request_cache_bytes
 
     def transport(self) -> InProcessTransport:
@@ -80,7 +82,9 @@ class LocalEarthEngine:
         finally:
             server.close()
 
-    def handle(self, method: str, uri: str, body: bytes) -> Answer:
+    def handle(
+        self, method: str, uri: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """Answer one request, and write it into the log.
 
         Raises
@@ -98,10 +102,12 @@ class LocalEarthEngine:
             limits.check_payload(len(body))
             document = _parsed(body)
             fault = self.faults.next(call, document)
-            answer = self._faulty(fault) or self._route(method, parts, path, document)
+            answer = self._faulty(fault) or self._route(
+                method, parts, path, document, headers or {}
+            )
             if fault is not None and fault.kind == "truncated":
                 half = answer.body[: len(answer.body) // 2]
-                answer = Answer(answer.status, answer.content_type, half)
+                answer = replace(answer, body=half)
         except LocalServiceError as error:
             answer = _json(error.to_json(), error.status)
         except CatalogueError as error:
@@ -143,8 +149,17 @@ class LocalEarthEngine:
             time.sleep(fault.seconds)
         return None
 
-    def _route(self, method: str, parts: Any, path: str, body: dict[str, Any]) -> Answer:
+    def _route(
+        self,
+        method: str,
+        parts: Any,
+        path: str,
+        body: dict[str, Any],
+        headers: Mapping[str, str],
+    ) -> Answer:
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        if path.startswith(storage.PREFIX):
+            return storage.answer(self.workspace.catalogue.folder, method, path, query, headers)
         if path == "/$discovery/rest":
             return _json(discovery_document(f"{parts.scheme}://{parts.netloc}"))
         if method == "GET" and path.endswith("/algorithms"):

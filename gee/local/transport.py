@@ -35,10 +35,12 @@ class InProcessTransport:
         ConnectionError
             An injected fault breaks the connection.
         """
-        del headers, redirections, connection_type
+        del redirections, connection_type
         content = body.encode() if isinstance(body, str) else (body or b"")
-        answer = self.handle(method, uri, content)
+        given = {name.lower(): value for name, value in (headers or {}).items()}
+        answer = self.handle(method, uri, content, given)
         fields = {
+            **answer.headers,
             "status": str(answer.status),
             "content-type": answer.content_type,
             "content-length": str(len(answer.body)),
