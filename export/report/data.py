@@ -102,11 +102,7 @@ def read_report_data(study: Study) -> ReportData:
             text=("feature", "unit", "group"),
             numbers=("mean_absolute_shap", "share"),
         ),
-        sites=_table(
-            sites / "screened.csv",
-            text=("site_id", "method", "group", "split"),
-            numbers=("longitude", "latitude", "target"),
-        ),
+        sites=read_sites(study),
         excluded=_table(sites / "excluded.csv", text=("site_id", "reason", "detail"), numbers=()),
         site_report=_document(sites / "report.json", SiteReport),
         covariates=_optional(study.covariates_folder / "report.json", CovariateReport),
@@ -121,6 +117,21 @@ def read_report_data(study: Study) -> ReportData:
             else None
         ),
         fingerprints=fingerprints,
+    )
+
+
+def read_sites(study: Study) -> pd.DataFrame:
+    """Return the kept sites, as `ReportData.sites` has them.
+
+    Raises
+    ------
+    ExportError
+        where `alm90 sites` has not written them, or the file cannot be read.
+    """
+    return _table(
+        study.sites_folder / "screened.csv",
+        text=("site_id", "method", "group", "split"),
+        numbers=("longitude", "latitude", "target"),
     )
 
 

@@ -23,8 +23,8 @@ _FLAGS = {
     "outside_area_of_applicability": "no training site is like this place, and the interval is "
     "not warranted",
     "clipped_to_physical_bound": "the value was beyond the target's minimum or maximum",
-    "water": "kept for a layer of lakes; not set by this version",
-    "glacier": "kept for a layer of glaciers; not set by this version",
+    "water": "open water in at least half of the looks",
+    "glacier": "at least half of the pixel is ice",
     "outside_region": "outside the region's mask; nothing is predicted",
     "no_prediction": "inside the region, but a covariate is missing or of a category that no "
     "site has",

@@ -113,7 +113,7 @@ def skill_warnings(data: ReportData) -> list[str]:
     if data.validation.no_skill:
         warnings.append(sentence(data.validation.no_skill))
         if data.map_file is not None:
-            warnings.append("The map below was made all the same, by --force.")
+            warnings.append("The map was made all the same, by --force.")
     for name, design in data.validation.parts.items():
         label = design_phrase(name)
         if design.scores is None:

@@ -344,7 +344,7 @@ def test_no_skill_opens_the_page_and_notes_are_listed(files: Any) -> None:
     said = "<strong>No skill is shown: R² under kNNDM folds is 0.05 &lt;b&gt;.</strong>"
     notice = page.html.index('class="notice" role="note"')
     assert notice < page.html.index(said) < page.html.index('id="map"')
-    assert "The map below was made all the same, by --force." in page.text
+    assert "The map was made all the same, by --force." in page.text
     section = page.html[page.html.index('id="scores"') : page.html.index('id="scatter"')]
     assert "<li>No kNNDM folds: the region has no points.</li>" in section
     assert "<li>Two groups were joined.</li>" in section
