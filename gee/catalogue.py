@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gee.auxiliary.covariates import covariates as auxiliary_covariates
+from gee.auxiliary.settings import AuxiliarySettings
 from gee.climate.covariates import covariates as climate_covariates
 from gee.covariate import Covariate
 from gee.datasets import Dataset, dataset
@@ -46,7 +47,8 @@ def candidates(settings: CompositeSettings) -> tuple[Covariate, ...]:
     for key, names in (("covariates", settings.covariates), ("without", settings.without)):
         for name in names:
             if name not in known:
-                raise CatalogueError(f"earthengine.{key} names '{name}', {_reason(name, settings)}")
+                reason = _reason(key, name, settings)
+                raise CatalogueError(f"earthengine.{key} names '{name}', {reason}")
     chosen = settings.covariates or tuple(
         name for name, entry in known.items() if settings.preset in entry.presets
     )
@@ -55,9 +57,22 @@ def candidates(settings: CompositeSettings) -> tuple[Covariate, ...]:
     )
 
 
-def auxiliary_layers(settings: CompositeSettings) -> tuple[Covariate, ...]:
-    """Return the layers that are never learned from."""
-    return tuple(entry for entry in catalogue(settings).values() if entry.role == "auxiliary")
+def auxiliary_layers(
+    settings: CompositeSettings, asked: str | None = None
+) -> tuple[Covariate, ...]:
+    """Return the layers that are computed though never learned from.
+
+    Parameters
+    ----------
+    asked : name of one that is wanted besides those of `settings.auxiliary`, such as the porosity
+        that bounds a target; a name that is none of an auxiliary layer adds nothing
+    """
+    names = {*settings.auxiliary.layers, asked}
+    return tuple(
+        entry
+        for entry in catalogue(settings).values()
+        if entry.role == "auxiliary" and entry.name in names
+    )
 
 
 def licences(
@@ -79,13 +94,21 @@ def _dataset(name: str, settings: CompositeSettings | None) -> Dataset:
     return replace(found, licence=own.licence, condition=own.condition)
 
 
-def _reason(name: str, settings: CompositeSettings) -> str:
+def _reason(key: str, name: str, settings: CompositeSettings) -> str:
     known = catalogue(settings)
-    if name in known:
-        return "an auxiliary layer: it is never learned from"
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"the nearest is '{near[0]}'" if near else f"there are {', '.join(known)}"
-    return f"which is not in the catalogue; {hint}"
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"the nearest is '{near[0]}'" if near else f"there are {', '.join(known)}"
+        return f"which is not in the catalogue; {hint}"
+    reason = "an auxiliary layer: it is never learned from"
+    if key == "without":
+        return f"{reason}, so there is nothing to leave out"
+    if name in AuxiliarySettings().layers:
+        return f"{reason}; earthengine.auxiliary.layers puts it into the tiles"
+    return (
+        f"{reason}. Take it off that list; to bound the target by it, set "
+        f'target.maximum_covariate = "{name}"'
+    )
 
 
 if __name__ == "__main__":

@@ -131,6 +131,17 @@ class SampleTable:
         )
         return replace(table, fingerprint=_content_fingerprint(table))
 
+    def values_of(self, names: Sequence[str]) -> np.ndarray:
+        """Return the values of features or auxiliary covariates, (n, len(names)) float32."""
+        known = (*self.features, *self.auxiliary)
+        position = {one.name: column for column, one in enumerate(known)}
+        absent = [name for name in names if name not in position]
+        if absent:
+            raise SampleTableError(f"no covariate {absent[0]!r}{nearest(absent[0], position)}")
+        values = np.column_stack([self.values, self.auxiliary_values])
+        wanted: np.ndarray = values[:, [position[name] for name in names]]
+        return wanted
+
     def bounded(self, target: TargetSettings) -> "SampleTable":
         """Return the table with `maximum` from the covariate that the target names, if any.
 
@@ -141,12 +152,10 @@ class SampleTable:
         SampleTableError
             as for `bounds.maximum_rule`.
         """
-        known = (*self.features, *self.auxiliary)
-        rule = maximum_rule(known, target)
+        rule = maximum_rule((*self.features, *self.auxiliary), target)
         if rule is None:
             return self
-        values = np.column_stack([self.values, self.auxiliary_values])
-        maximum = rule.bound(values[:, known.index(rule.covariate)])
+        maximum = rule.bound(self.values_of([rule.covariate.name])[:, 0])
         return replace(self, maximum=maximum, bounding=rule)
 
 

@@ -44,11 +44,14 @@ class EarthEngineProvider:
     ----------
     settings : the study's `[earthengine]`
     geobox : the study's grid, whole
+    bounding : what bounds the target, offered too where it is an auxiliary layer
     """
 
-    def __init__(self, settings: EarthEngineSettings, geobox: GeoBox) -> None:
+    def __init__(
+        self, settings: EarthEngineSettings, geobox: GeoBox, bounding: str | None = None
+    ) -> None:
         self._settings, self._geobox = settings, geobox
-        entries = (*candidates(settings), *auxiliary_layers(settings))
+        entries = (*candidates(settings), *auxiliary_layers(settings, bounding))
         self._entries = {entry.name: entry for entry in entries}
         tolerance = _tolerance(settings, geobox)
         self.covariates = tuple(

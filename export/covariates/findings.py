@@ -131,7 +131,7 @@ def _of_values(info: CovariateInfo, column: NDArray[np.float32]) -> dict[str, An
     text = None
     if not present.size:
         text = f"{info.name} ({info.source}): holds no value wherever it was sampled"
-    elif present.min() == present.max():
+    elif info.role == "feature" and present.min() == present.max():
         text = (
             f"{info.name} ({info.source}): is constant ({present[0]:g}) wherever it was sampled: "
             "it tells a model nothing"

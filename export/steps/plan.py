@@ -4,7 +4,6 @@ In: a study, trained or not. Out: lines for the terminal. Nothing is read or ask
 Earth Engine tells anyone who connects.
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from functools import cache
@@ -13,7 +12,11 @@ from export.covariates.provider import Cost, CovariateStack
 from export.covariates.region import region_tiles
 from export.covariates.tiles import TilePlan, plan_tiles
 from export.steps.context import Context
-from export.study.covariates import connect_to_earth_engine, study_covariates
+from export.study.covariates import (
+    connect_to_earth_engine,
+    needed_by_model,
+    study_covariates,
+)
 from gee.errors import ServiceError
 from gee.grid import Tile
 
@@ -30,7 +33,7 @@ def plan_step(context: Context) -> None:
     region = context.region()
     candidates = study_covariates(study, region.geobox, context.journal.file_hash, connected=False)
     kept = _kept(context, candidates)
-    stack = candidates.select([*kept, *candidates.auxiliary])
+    stack = candidates.select(list(dict.fromkeys([*kept, *candidates.auxiliary])))
     rows, cols = region.geobox.shape.yx
     with context.progress.task("looking at the region", 1) as task:
         tiles = region_tiles(region, settings.grid.tile_px)
@@ -47,16 +50,15 @@ def plan_step(context: Context) -> None:
 
 def _kept(context: Context, candidates: CovariateStack) -> Sequence[str]:
     """Return what the model kept, else all candidates."""
-    manifest = context.study.model_folder / "manifest.json"
-    if not manifest.exists():
+    if not (context.study.model_folder / "manifest.json").exists():
         context.tell("plan", "no model is trained yet: all candidates are counted")
         return candidates.names
-    document = json.loads(manifest.read_text(encoding="utf-8"))
-    kept = [feature["name"] for feature in document["features"]]
-    unknown = [name for name in kept if name not in candidates.names]
+    kept = needed_by_model(context.study)
+    offered = (*candidates.names, *candidates.auxiliary)
+    unknown = [name for name in kept if name not in offered]
     if unknown:
         context.warn("plan", f"study.toml no longer names {', '.join(unknown)}, which was kept")
-    return [name for name in kept if name in candidates.names]
+    return [name for name in kept if name in offered]
 
 
 def _plans(

@@ -16,7 +16,7 @@ from export.covariates.sampling import domain_sample, sample_at
 from export.covariates.tiles import stack_fingerprint
 from export.errors import RasterError, StudyError
 from export.steps.context import Context
-from export.study.covariates import study_covariates
+from export.study.covariates import sampled, study_covariates
 from gee.grid import centres, grid_to_json
 from local_ml.features import Feature
 from local_ml.files import csv_bytes, json_bytes, write_whole
@@ -38,6 +38,7 @@ def sample_step(context: Context) -> None:
     screened = context.require(study.sites_folder / "screened.csv", "sites")
     region = context.region()
     stack = study_covariates(study, region.geobox, context.journal.file_hash)
+    stack = sampled(stack, settings.target)
 
     def work() -> tuple[list[Path], str]:
         return _sample(context, region, stack, screened)
@@ -46,7 +47,7 @@ def sample_step(context: Context) -> None:
         "sites": context.journal.file_hash(screened),
         "stack": stack_fingerprint(stack, region, context.journal),
         "names": [
-            [info.name, info.unit, info.missing, info.group, info.source]
+            [info.name, info.unit, info.missing, info.group, info.source, info.role]
             for info in stack.covariates
         ],
         "target": settings.target,
@@ -75,7 +76,10 @@ def _sample(
     sites = pd.read_csv(screened, dtype=words, keep_default_na=False, na_values=[""])
     rows, cols = sites["row"].to_numpy(), sites["col"].to_numpy()
     values, missing = sample_at(stack, region.geobox, rows, cols, progress)
-    features = _features(stack, values, (sites["split"] == "train").to_numpy())
+    described = _features(stack, values, (sites["split"] == "train").to_numpy())
+    learned = {info.name for info in stack.covariates if info.role == "feature"}
+    features = [one for one in described if one.name in learned]
+    auxiliary = [one for one in described if one.name not in learned]
     target = settings.target
     frame = pd.concat(
         [
@@ -85,7 +89,7 @@ def _sample(
         axis=1,
     )
     samples = write_samples(
-        study.folder, frame, features, target, _provenance(context, region, stack)
+        study.folder, frame, features, target, _provenance(context, region, stack), auxiliary
     )
     reasons = _write_missing(study.missing_file, sites, missing)
     domain_values, domain_missing = _write_domain(context, region, stack)
@@ -94,10 +98,12 @@ def _sample(
     )
     if region.mask is None:
         report["warnings"].append(_WITHOUT_MASK)
-    report["warnings"] += _elevation_warnings(context, sites, features, values)
+    report["warnings"] += _elevation_warnings(context, sites, described, values)
     path = study.covariates_folder / "report.json"
     write_whole(path, json_bytes(report))
     text = f"{len(sites)} sites × {len(features)} candidate covariates"
+    if auxiliary:
+        text += f", and {', '.join(one.name for one in auxiliary)}, which bounds the target alone"
     if missing:
         text += f"; missing: {missing_counts(missing)}; each with its reason in {reasons.name}"
     if report["licences"]:

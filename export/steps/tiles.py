@@ -20,7 +20,7 @@ from export.covariates.tiles import (
 )
 from export.errors import TileError
 from export.steps.context import Context
-from export.study.covariates import study_covariates
+from export.study.covariates import needed_by_model, sampled, study_covariates
 from local_ml.samples import read_samples
 
 _DIFFERENCES_SHOWN = 10
@@ -37,23 +37,20 @@ def tiles_step(context: Context) -> None:
         where Earth Engine would refuse every tile alike; what is finished is kept.
     """
     study, settings = context.study, context.study.settings
-    manifest = json.loads(
-        context.require(study.model_folder / "manifest.json", "train").read_text(encoding="utf-8")
-    )
-    kept = [feature["name"] for feature in manifest["features"]]
-    bounding = manifest["maximum"]["covariate"]["name"] if manifest["maximum"] else None
-    if bounding is not None and bounding not in kept:
-        kept.append(bounding)
+    context.require(study.model_folder / "manifest.json", "train")
+    kept = needed_by_model(study)
     region = context.region()
     candidates = study_covariates(study, region.geobox, context.journal.file_hash)
-    absent = [name for name in kept if name not in candidates.names]
+    offered = (*candidates.names, *candidates.auxiliary)
+    absent = [name for name in kept if name not in offered]
     if absent:
         raise TileError(
             f"the model needs {', '.join(absent)}, which study.toml no longer names; "
             f"name it again, or `alm90 run {study.folder}` to train anew"
         )
-    _warn_of_changes(context, candidates, region)
-    stack = candidates.select([*kept, *candidates.auxiliary])
+    _warn_of_changes(context, sampled(candidates, settings.target), region)
+    auxiliary = [name for name in candidates.auxiliary if name not in kept]
+    stack = candidates.select([*kept, *auxiliary])
     tiles = region_tiles(region, settings.grid.tile_px)
     folder = study.covariates_folder / "tiles"
     plans = plan_tiles(stack, region, tiles, folder, context.journal)
@@ -66,21 +63,21 @@ def tiles_step(context: Context) -> None:
         context.hole(f"covariate tile {name}: {why}")
     if not report.files:
         raise TileError("no covariate tile could be made")
-    context.tell("export", _told(report, len(tiles), kept, candidates.auxiliary))
+    context.tell("export", _told(report, len(tiles), kept, auxiliary))
     _check_skew(context, region.geobox, report.files, candidates.select(kept).covariates)
 
 
-def _warn_of_changes(context: Context, candidates: CovariateStack, region: Region) -> None:
+def _warn_of_changes(context: Context, stack: CovariateStack, region: Region) -> None:
     """Say what has changed since the sites were sampled: covariates, or else region or grid."""
     study = context.study
-    sampled = json.loads(study.samples_file.with_suffix(".json").read_text(encoding="utf-8"))[
+    provenance = json.loads(study.samples_file.with_suffix(".json").read_text(encoding="utf-8"))[
         "provenance"
     ]
-    now = candidates.fingerprints()
-    before = {name: entry["fingerprint"] for name, entry in sampled["covariates"].items()}
+    now = stack.fingerprints()
+    before = {name: entry["fingerprint"] for name, entry in provenance["covariates"].items()}
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    whole = stack_fingerprint(candidates, region, context.journal)
-    if changed or sampled["covariate_stack"] != whole:
+    whole = stack_fingerprint(stack, region, context.journal)
+    if changed or provenance["covariate_stack"] != whole:
         context.warn(
             "export",
             f"{', '.join(changed) or 'region or grid'}: changed since the sites were sampled; "
@@ -124,11 +121,11 @@ def _check_skew(
     covariates: Sequence[CovariateInfo],
 ) -> None:
     study = context.study
-    kept = [info.name for info in covariates]
-    table = read_samples(study.samples_file, study.settings.target).with_features(kept)
+    table = read_samples(study.samples_file, study.settings.target)
+    values = table.values_of([info.name for info in covariates])
     places = pd.read_csv(study.samples_file, usecols=["row", "col"])
     differences = skew_check(
-        table.values, covariates, places["row"].to_numpy(), places["col"].to_numpy(), geobox,
+        values, covariates, places["row"].to_numpy(), places["col"].to_numpy(), geobox,
         study.settings.grid.tile_px, files,
     )  # fmt: skip
     if len(differences):

@@ -4,6 +4,7 @@ In: `[[covariates]]` and `[earthengine]`. Out: a `CovariateStack`: the study's o
 since the user chose them by hand, then those of Earth Engine as its catalogue orders them.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from export.covariates.provider import CovariateProvider, CovariateStack
 from export.covariates.raster_provider import RasterProvider, open_rasters
 from export.errors import StudyError
 from export.study import STUDY_FILE, Study
+from gee.catalogue import catalogue
 from gee.settings import LOCAL_PREFIX
 from local_ml.names import nearest
+from local_ml.settings import TargetSettings
 
 
 def study_covariates(
@@ -37,6 +40,7 @@ def study_covariates(
         where a raster cannot be used, or Earth Engine cannot be reached.
     """
     settings = study.settings
+    bounding = settings.target.maximum_covariate
     providers: list[CovariateProvider] = []
     if settings.covariates:
         rasters = open_rasters(settings.covariates, study.input, geobox)
@@ -47,20 +51,54 @@ def study_covariates(
 
         if connected:
             connect_to_earth_engine(study)
-        providers.append(EarthEngineProvider(settings.earthengine, geobox))
+        # A raster of the study's own comes before what Earth Engine has by the same name.
+        own = any(one.name == bounding for one in settings.covariates)
+        providers.append(
+            EarthEngineProvider(settings.earthengine, geobox, None if own else bounding)
+        )
     stack = CovariateStack.of(*providers)
     if not stack.names:
         raise StudyError(
             f"{study.folder / STUDY_FILE} names no covariates; add [[covariates]] entries or "
             "[earthengine]"
         )
-    bounding = settings.target.maximum_covariate
-    if bounding is not None and bounding not in stack.names:
+    known = (*stack.names, *stack.auxiliary)
+    if bounding is not None and bounding not in known:
+        known += _auxiliary_names(study)
         raise StudyError(
             f"{study.folder / STUDY_FILE}: target.maximum_covariate is '{bounding}', but no "
-            f"covariate is called so{nearest(bounding, stack.names)}"
+            f"covariate is called so{nearest(bounding, known)}"
         )
     return stack
+
+
+def sampled(stack: CovariateStack, target: TargetSettings) -> CovariateStack:
+    """Return what is sampled: the candidates, then what bounds the target where it is none."""
+    bounding = target.maximum_covariate
+    if bounding is None or bounding in stack.names:
+        return stack
+    return stack.select([*stack.names, bounding])
+
+
+def needed_by_model(study: Study) -> list[str]:
+    """Return the covariates that a trained model reads: its features, and what bounds its target.
+
+    The model must be there.
+    """
+    manifest = json.loads((study.model_folder / "manifest.json").read_text(encoding="utf-8"))
+    names = [feature["name"] for feature in manifest["features"]]
+    if manifest["maximum"]:
+        names.append(manifest["maximum"]["covariate"]["name"])
+    return list(dict.fromkeys(names))
+
+
+def _auxiliary_names(study: Study) -> tuple[str, ...]:
+    """Return what Earth Engine computes for those alone who ask for it by name."""
+    settings = study.settings.earthengine
+    if settings is None:
+        return ()
+    entries = catalogue(settings).values()
+    return tuple(entry.name for entry in entries if entry.role == "auxiliary")
 
 
 def connect_to_earth_engine(study: Study) -> None:

@@ -6,6 +6,10 @@ from gee.covariate import Covariate
 from gee.soil.settings import SoilSettings
 from gee.soil.sources import source_of
 
+BOUND = "porosity"
+"""No covariate to learn from, since bulk density tells the models the same: it bounds what the
+soil can hold, where a study says so."""
+
 
 class _Property(NamedTuple):
     name: str
@@ -58,7 +62,8 @@ def covariates(settings: SoilSettings) -> tuple[Covariate, ...]:
             reducer=f"{mean}, {depth}",
             way="interpolated between its own pixels; beside a gap the pixel's own value",
             masked_where=reason,
-            presets=("published", "extended"),
+            presets=() if one.name == BOUND else ("published", "extended"),
+            role="auxiliary" if one.name == BOUND else "feature",
         )
         for one in _PROPERTIES
         if one.name in source.offers()

@@ -136,10 +136,19 @@ class TestEntries:
         assert groups["published"] == {"radar", "optical", "temperature", "terrain", "soil"}
         assert groups["extended"] == groups["published"] | {"climate"}
         assert set(names_of("published")) < set(names_of("extended"))
-        assert [entry.name for entry in auxiliary_layers(SETTINGS)] == [
-            "water_occurrence",
-            "glacier",
-        ]
+
+    def test_what_is_never_learned_from(self) -> None:
+        """Catches a porosity among the candidates, or computed where no study asks for it."""
+        always = ["water_occurrence", "glacier"]
+        assert [entry.name for entry in auxiliary_layers(SETTINGS)] == always
+        for other in ("clay", "pores"):
+            assert [entry.name for entry in auxiliary_layers(SETTINGS, other)] == always
+        asked = [entry.name for entry in auxiliary_layers(SETTINGS, "porosity")]
+        assert asked == ["porosity", *always]
+        for preset in PRESETS:
+            assert not set(asked) & set(names_of(preset))
+        lakes = CompositeSettings.model_validate({"auxiliary": {"layers": ["water_occurrence"]}})
+        assert [entry.name for entry in auxiliary_layers(lakes)] == ["water_occurrence"]
 
 
 class TestChoice:
@@ -154,7 +163,9 @@ class TestChoice:
         ("keys", "text"),
         [
             ({"covariates": ("slop",)}, r"earthengine.covariates names 'slop'.*'slope'"),
-            ({"without": ("glacier",)}, "auxiliary layer"),
+            ({"without": ("glacier",)}, "auxiliary layer.*nothing to leave out"),
+            ({"covariates": ("slope", "glacier")}, "auxiliary.layers puts it into the tiles"),
+            ({"covariates": ("porosity",)}, 'set target.maximum_covariate = "porosity"'),
         ],
     )
     def test_names_that_are_none(self, keys: dict[str, Any], text: str) -> None:
