@@ -6,8 +6,10 @@ samples and tiles.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from functools import cached_property
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import ee
@@ -36,6 +38,16 @@ ROUNDING_TOLERANCE = 1e-6
 """The same for a stand-in, where the study's grid does not lie on whole pixels from the origin of
 its CRS: the origins of tiles are then rounded, each by itself."""
 
+ImageOf = Callable[[Sequence[str], GeoBox], ee.Image]
+"""From names and the window of a request to an image with those bands."""
+
+
+class PixelSource(Protocol):
+    """Pixels that Earth Engine computed before, such as files of a batch export."""
+
+    def read(self, names: Sequence[str], window: GeoBox) -> NDArray[np.float32]:
+        """Return (len(names), rows, cols) float32, NaN where masked."""
+
 
 class EarthEngineProvider:
     """The covariates that a study has Earth Engine compute (a `CovariateProvider`).
@@ -58,6 +70,20 @@ class EarthEngineProvider:
             _info(entry, settings, tolerance) for entry in self._entries.values()
         )
         self.requests_at_once = _requests_at_once(settings)
+        self._image_of: ImageOf = self._composite
+        self._files: PixelSource | None = None
+
+    def with_images(self, image_of: ImageOf) -> "EarthEngineProvider":
+        """Return the same covariates; their tiles are asked of other images of the same pixels."""
+        other = copy(self)
+        other._image_of = image_of
+        return other
+
+    def with_files(self, files: PixelSource) -> "EarthEngineProvider":
+        """Return the same covariates; their tiles are cut from files that hold the same pixels."""
+        other = copy(self)
+        other._files = files
+        return other
 
     def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:
         parts = windows_within_budget(shape, len(names))
@@ -99,15 +125,20 @@ class EarthEngineProvider:
         ServiceError
             see `gee.pixels.read_window`.
         """
-        # Scenes that don't touch the tile are not looked up; its values are the same.
-        image = stack(names, self._settings, self._scope(tile.geobox))
-        values = read_window(image, names, tile.geobox)
+        if self._files is not None:
+            values = self._files.read(names, tile.geobox)
+        else:
+            values = read_window(self._image_of(names, tile.geobox), names, tile.geobox)
         out_of_range = {}
         for band, name in zip(values, names, strict=True):
             outside = _outside(band, self._entries[name])
             band[outside] = np.nan
             out_of_range[name] = outside
         return TileValues(values, out_of_range)
+
+    def _composite(self, names: Sequence[str], window: GeoBox) -> ee.Image:
+        # Scenes that don't touch the window are not looked up; its values are the same.
+        return stack(names, self._settings, self._scope(window))
 
     def sample(
         self,
