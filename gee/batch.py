@@ -20,7 +20,7 @@ from typing import Any, Literal
 import ee
 from odc.geo.geobox import GeoBox
 
-from gee.errors import AssetError, ServiceError
+from gee.errors import AssetError, BusyError, RefusedError, ServiceError
 from gee.kinds import error_of_answer
 from gee.masked import without_mask
 from gee.pixels import request_grid
@@ -45,6 +45,8 @@ _STATES: dict[str, State] = {
     "CANCELLED": "cancelled",
 }
 _KEY_LENGTH = 40
+_PASSING_CODES = (8, 13, 14)
+"""Of gRPC: resource exhausted, internal, unavailable."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,21 @@ class Export:
             vars(self.destination),
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_KEY_LENGTH]
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """Names of the files that it writes: one, or ``<prefix>-<row>-<col>.tif`` of its parts."""
+        if isinstance(self.destination, ToAsset):
+            return ()
+        rows, cols = (int(side) for side in self.geobox.shape.yx)
+        firsts = [
+            (row, col)
+            for row in range(0, rows, _file_side(rows))
+            for col in range(0, cols, _file_side(cols))
+        ]
+        if len(firsts) == 1:
+            return (f"{self.destination.prefix}.tif",)
+        return tuple(f"{self.destination.prefix}-{row:010d}-{col:010d}.tif" for row, col in firsts)
 
     @property
     def description(self) -> str:
@@ -195,14 +212,23 @@ def submit(exports: Sequence[Export], again: Collection[str] = ()) -> dict[str, 
         ):
             started[export.key] = task
             continue
-        attempts = (task.attempts if task else 0) + 1
-        # The same id never starts twice: not if the answer to the first request was lost, and not
-        # if another process is as far at the same time.
-        request, request_id = export.request(), f"{export.key}-{attempts}"
-        send = partial(ee.data.exportImage, request_id, request)
-        operation = ask(send, f"export of {export.label}")
-        started[export.key] = _task(export.key, operation, attempts)
+        started[export.key] = start(export, (task.attempts if task else 0) + 1)
     return started
+
+
+def start(export: Export, attempt: int) -> Task:
+    """Start an export; the same attempt never starts twice.
+
+    Neither if the answer to the first request was lost, nor if another process is as far at the
+    same time.
+
+    Raises
+    ------
+    ServiceError
+        it is refused, or the queue of 3,000 tasks stays full.
+    """
+    send = partial(ee.data.exportImage, f"{export.key}-{attempt}", export.request())
+    return _task(export.key, ask(send, f"export of {export.label}"), attempt)
 
 
 def tasks(keys: Iterable[str]) -> dict[str, Task]:
@@ -271,9 +297,11 @@ def _task(key: str, operation: Mapping[str, Any], attempts: int) -> Task:
     error = None
     if state == "failed":
         failure = operation.get("error", {})
-        # Their codes are those of gRPC, not those of HTTP.
-        message = str(failure.get("message", ""))
-        error = error_of_answer(None, message, f"task {metadata.get('description')}")
+        message, what = str(failure.get("message", "")), f"task {metadata.get('description')}"
+        # Their codes are those of gRPC, not those of HTTP; what is too heavy has that of others.
+        error = error_of_answer(None, message, what)
+        if isinstance(error, RefusedError) and failure.get("code") in _PASSING_CODES:
+            error = BusyError(f"{what}: {message}; go on later")
     eecu = metadata.get("batchEecuUsageSeconds")
     return Task(
         key,

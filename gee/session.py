@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ee
 from ee import deprecation
 from google.auth.credentials import AnonymousCredentials
+from google.auth.transport import requests as google_requests
 
 from gee import asking
 from gee.credentials import find_credentials
@@ -34,6 +35,7 @@ ADDRESSES = {
     "standard": "https://earthengine.googleapis.com",
     "high_volume": "https://earthengine-highvolume.googleapis.com",
 }
+STORAGE_ADDRESS = "https://storage.googleapis.com"
 WORKLOAD_TAG = "alm90"
 USER_AGENT = f"alm90/{version('alm90')}"
 LOCAL_PROJECT = "alm90-local"
@@ -50,19 +52,8 @@ _NO_ASSET = deprecation.DeprecatedAsset("none", None, None, None)
 
 
 @dataclass(frozen=True)
-class _Session:
-    """What the client is connected to: the settings that it came from, and what answers."""
-
-    access: tuple[Any, ...]
-    settings: EarthEngineSettings
-    transport: Any
-    slots: Slots
-    service: LocalEarthEngine | None = None
-
-
-@dataclass(frozen=True)
 class _Target:
-    """What is to be connected to, and as whom; `where` begins the errors of connecting."""
+    """What is connected to, and as whom; `where` begins the errors of connecting."""
 
     where: str
     address: str
@@ -70,6 +61,17 @@ class _Target:
     credentials: Any
     transport: Any
     service: LocalEarthEngine | None = None
+    is_google: bool = False
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What the client is connected to: the settings that it came from, and what answers."""
+
+    access: tuple[Any, ...]
+    settings: EarthEngineSettings
+    target: _Target
+    slots: Slots
 
 
 _lock = threading.Lock()
@@ -139,9 +141,36 @@ def ask(call: Callable[[], Answer], what: str) -> Answer:
     return asking.ask(call, what, _current.settings.patience_s, _current.slots)
 
 
+def request_storage(
+    path: str, headers: Mapping[str, str] | None = None
+) -> tuple[Mapping[str, str], bytes]:
+    """Send one request to Cloud Storage, as whoever asks Earth Engine; a stand-in serves its own.
+
+    Parameters
+    ----------
+    path : from ``/storage/v1/`` on, with its query
+
+    Returns
+    -------
+    fields, content
+        the headers of the answer, in lower case, with its ``status``; its bytes
+
+    Raises
+    ------
+    ConnectionError, TimeoutError, GoogleAuthError
+        see `gee.kinds.service_error`; an answer of any status is none.
+    """
+    assert _current is not None, "connect first"
+    target, fields = _current.target, dict(headers or {})
+    uri = f"{STORAGE_ADDRESS if target.is_google else target.address}{path}"
+    if target.is_google:
+        target.credentials.before_request(google_requests.Request(), "GET", uri, fields)
+    return WholeAnswers(target.transport).request(uri, "GET", None, fields)
+
+
 def local_service() -> LocalEarthEngine | None:
     """Return the stand-in that answers in this process, or none: for its log and its faults."""
-    return _current.service if _current else None
+    return _current.target.service if _current else None
 
 
 def quota_is_used_up() -> bool:
@@ -149,7 +178,7 @@ def quota_is_used_up() -> bool:
 
     It then still answers, with fewer requests at once.
     """
-    return bool(_current is not None and getattr(_current.transport, "restricted", False))
+    return bool(_current is not None and getattr(_current.target.transport, "restricted", False))
 
 
 def _silence() -> None:
@@ -174,7 +203,7 @@ def _open(settings: EarthEngineSettings, study_folder: Path, access: tuple[Any, 
     if isinstance(target.transport, Transport):
         target.transport.deadline_s = settings.deadline_s
     slots = Slots(settings.workers)
-    _current = _Session(access, settings, target.transport, slots, target.service)
+    _current = _Session(access, settings, target, slots)
 
 
 def _target(settings: EarthEngineSettings, study_folder: Path) -> _Target:
@@ -194,7 +223,8 @@ def _target(settings: EarthEngineSettings, study_folder: Path) -> _Target:
         return _Target(where, address, free_of_charge, nobody, transport)
     project = _project(settings)
     credentials = find_credentials(_key_file(settings, study_folder))
-    return _Target(f"{where}, project '{project}'", address, project, credentials, transport)
+    where = f"{where}, project '{project}'"
+    return _Target(where, address, project, credentials, transport, is_google=True)
 
 
 def _initialize(target: _Target) -> None:
@@ -222,7 +252,7 @@ def _initialize(target: _Target) -> None:
 def _disconnect() -> None:
     global _current
     if _current is not None:
-        _current.transport.close()
+        _current.target.transport.close()
         _current = None
     ee.Reset()
 

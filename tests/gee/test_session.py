@@ -395,12 +395,12 @@ class TestRequests:
         under_way, most = [0], [0]
         lock = threading.Lock()
 
-        def handle(verb: str, uri: str, body: bytes) -> Answer:
+        def handle(verb: str, uri: str, body: bytes, headers: Any = None) -> Answer:
             with lock:
                 under_way[0] += 1
                 most[0] = max(most[0], under_way[0])
             time.sleep(0.02)
-            answer = service.handle(verb, uri, body)
+            answer = service.handle(verb, uri, body, headers)
             with lock:
                 under_way[0] -= 1
             return answer
@@ -523,7 +523,7 @@ class TestErrors:
     def test_an_address_where_something_else_answers(
         self, home: Path, status: int, content: bytes
     ) -> None:
-        def handle(_verb: str, _uri: str, _body: bytes) -> Answer:
+        def handle(*_request: Any) -> Answer:
             return Answer(status, "text/html", content)
 
         with LoopbackServer(handle).start() as server:
