@@ -15,6 +15,7 @@ from typing import Literal
 import ee
 
 from gee.sentinel1.scenes import HEADING
+from gee.terrain.surface import gradient
 
 RIGHT_ANGLE = math.pi / 2
 
@@ -24,11 +25,9 @@ def downhill(elevation: ee.Image) -> ee.Image:
 
     On the elevation's own lattice, whatever is asked for after.
     """
-    tangent = ee.Terrain.slope(elevation).multiply(math.pi / 180).tan()
-    aspect = ee.Terrain.aspect(elevation).multiply(math.pi / 180)
-    vector = tangent.multiply(aspect.sin()).rename("east")
-    vector = vector.addBands(tangent.multiply(aspect.cos()).rename("north"))
-    return vector.reproject(elevation.projection())
+    rise = gradient(elevation)
+    fall = rise.eastward.addBands(rise.northward).multiply(-1).rename(["east", "north"])
+    return fall.reproject(elevation.projection())
 
 
 def towards_sensor(scene: ee.Image, scale_m: float) -> ee.Image:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj import Geod
 
 from gee.grid import plateau_geobox
 from gee.optical.settings import OpticalSettings
@@ -37,13 +38,14 @@ THAWED_K, FROZEN_K = 280.0, 260.0
 
 
 def metres() -> tuple[Array, Array]:
-    """Metres east and north of the lattice's middle, each of its shape."""
+    """Metres east and north of the lattice's middle, each of its shape, on the ellipsoid."""
     rows, cols = LATTICE.shape.yx
     row, col = np.indices((rows, cols))
-    side = abs(LATTICE.transform.a) * 111319.49079327358
-    latitude = LATTICE.geographic_extent.centroid.coords[0][1]
-    east = (col - (cols - 1) / 2) * side * np.cos(np.radians(latitude))
-    return east, ((rows - 1) / 2 - row) * side
+    middle = LATTICE.geographic_extent.centroid.coords[0]
+    side = abs(LATTICE.transform.a)
+    *_, width = Geod(ellps="WGS84").inv(*middle, middle[0] + side, middle[1])
+    *_, height = Geod(ellps="WGS84").inv(*middle, middle[0], middle[1] + side)
+    return (col - (cols - 1) / 2) * width, ((rows - 1) / 2 - row) * height
 
 
 def inner(array: Array) -> Array:
