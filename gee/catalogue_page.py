@@ -18,7 +18,39 @@ TITLES = {
 }
 PASSES = ("ascending", "descending")
 NOTES = {
-    "auxiliary": "They describe a pixel, and are never learned from.",
+    "radar": """\
+Which scenes count as thawed or frozen is decided by ERA5-Land at the hour of the overpass: by a
+model, on cells of some 9 km. Its soil is too cold in permafrost regions of the middle latitudes,
+such as the plateau, and in the high latitudes too warm in winter (Cao et al. 2020,
+doi:10.5194/tc-14-2581-2020); reanalyses, ERA5 among them, hold too much snow over the plateau
+(Orsolini et al. 2019, doi:10.5194/tc-13-2221-2019), and ERA5-Land takes its snowfall from ERA5.
+Both leave out scenes of thawed, bare ground: those of October before those of September, of the
+morning before those of the evening, of high ground before those of low. The composites lean
+towards the warmer part of the season there, and rest on fewer scenes:
+`observations_thaw_ascending` and `observations_thaw_descending` say on how many. In the frozen
+reference a soil that is modelled too cold lets a scene pass that was not frozen through, against
+which the limit lies some kelvins below 0 degC. `thaw_soil_above_k`, `thaw_snow_below_m` and
+`frozen_soil_below_k` move the limits; a season may cross the new year, as the frozen reference
+does.""",
+    "temperature": """\
+MODIS sees the surface through a clear sky alone, so all of this is the temperature of clear days
+and nights, degree-days included. Cloud keeps a winter's surface warmer than it is under a clear
+sky: freezing degree-days come out too many, and the mean too low (a known limit of such products:
+ESA DUE Permafrost, doi:10.1594/PANGAEA.780111). In summer cloud cools the day and warms the
+night, so that thawing degree-days and the mean of the overpasses may err to either side. The
+error grows with the cloud of a place and season, and so differs over a region. The surface is
+that of grass, stones or snow: under snow the ground is warmer than this, and the frost that
+enters it less.""",
+    "climate": """\
+`precipitation`, `precipitation_summer` and `air_temperature` are ERA5-Land's, of cells of some 9
+km; the error of its soil (see Radar) goes with that of its air (Cao et al. 2020). A constant
+error costs the learners nothing, one that grows with height or from region to region does.
+`snow_cover_days` does not come from ERA5-Land and does not share its excess of snow: it counts
+clear looks of MODIS in the morning, takes them for the cloudy days of the same month, and misses
+snow that is gone before the sky clears, or too thin and patchy for the limit.""",
+    "auxiliary": """\
+They describe a pixel, and are never learned from. These lie in the tiles of every study
+(`[earthengine.auxiliary] layers`); `porosity`, under Soil, is another one, for those who ask.""",
     "soil": """\
 From SoilGrids 2.0 unless the study says otherwise. `source = "openlandmap"` takes OpenLandMap,
 which has no coarse fragments. `source = "asset"` takes layers of one's own, such as CSDLv2 (not on
@@ -44,7 +76,11 @@ porosity = { name = "porosity", scale = 0.01 }
 ```
 
 `active_layer_asset` names an image of the thickness of the active layer, down to which properties
-are averaged instead.""",
+are averaged instead.
+
+`porosity` is an auxiliary layer: never learned from, since bulk density tells the models the
+same. `target.maximum_covariate = "porosity"` bounds the target by it at each place; it is then
+sampled and lies in the tiles, and otherwise is not computed at all.""",
 }
 
 
@@ -71,10 +107,18 @@ This page is generated (`python -m gee.catalogue > docs/covariates.md`) from the
 program itself uses, with the settings as they are unless a study changes them; a test holds it
 true. A study chooses by `[earthengine] preset`, `covariates` and `without`.
 
-- **P**: preset `published`, {counts["published"]} covariates: what the record of the published map
-  lists (radar, indices of vegetation and water, land surface temperature, terrain, soil).
-- **E**: preset `extended`, {counts["extended"]} covariates: these, and what the record does not
-  list, such as precipitation, snow and the frozen reference of the radar.
+- **P**: preset `published`, {counts["published"]} covariates of the kinds that the record of the
+  published map lists: Sentinel-1, NDVI, NDWI, land surface temperature, terrain, soil.
+- **E**: preset `extended`, {counts["extended"]} covariates: these, and kinds that the record does
+  not list, such as precipitation, snow and the frozen reference of the radar.
+
+The record names kinds and no single covariate, so `published` is no copy of its list. It goes
+beyond it: backscatter of both passes and polarisations beside the inverted index, which itself
+needs the frozen reference; NDVI of two seasons and two indices that are both called NDWI;
+degree-days from the land surface temperature; eleven covariates of the terrain. And it departs
+from it: SoilGrids in the place of CSDLv2, which is not on Earth Engine; the terrain from SRTM of
+30 m, not 90 m; the upslope area of the wetness index from MERIT Hydro. `covariates = [...]` makes
+a list of one's own.
 
 Scenes of {first} to {last} are used where nothing else is said. A value outside the valid range
 counts as missing, and is counted. What becomes of a pixel where a covariate is missing: `nodata`

@@ -22,8 +22,8 @@ class CompositeSettings(FrozenSettings):
 
     preset: Literal["published", "extended"] = Field(
         "published",
-        description="which covariates are candidates: 'published' (what the record of the published "
-        "map lists) or 'extended' (all)",
+        description="which covariates are candidates: 'published' (the kinds that the record of the "
+        "published map lists) or 'extended' (all)",
     )
     covariates: tuple[str, ...] = Field(
         (), description="names of the candidates; unless given, those of the preset"

@@ -54,28 +54,30 @@ def covariates(settings: TemperatureSettings) -> tuple[Covariate, ...]:
         ),
         covariate(
             "lst_amplitude",
-            "Half the span of the yearly wave of the land surface's temperature",
+            "Half the span of the yearly wave of the land surface's temperature under a clear sky",
             "degC",
             (0.0, 60.0),
             fit,
         ),
         covariate(
             "thawing_degree_days",
-            "Degree-days of a year with the land surface above 0 degC",
+            "Degree-days of a year with the land surface above 0 degC, under a clear sky",
             "degC day",
             (0.0, 20000.0),
             f"{fit}, and {summed}",
         ),
         covariate(
             "freezing_degree_days",
-            "Degree-days of a year with the land surface below 0 degC, as a positive number",
+            "Degree-days of a year with the land surface below 0 degC, under a clear sky, as a "
+            "positive number",
             "degC day",
             (0.0, 20000.0),
             f"{fit}, and {summed}",
         ),
         covariate(
             "lst_diurnal_range",
-            "Mean difference of the land surface's temperature by day and by night",
+            "Mean difference of the land surface's temperature by day and by night, under a clear "
+            "sky",
             "K",
             (-20.0, 80.0),
             f"{waves} a year fitted to each overpass, then day minus night",
