@@ -349,6 +349,15 @@ def report(folder: StudyFolder) -> None:
         report_step(context)
 
 
+@app.command()
+def view(folder: StudyFolder) -> None:
+    """Write view.html: map, sites and covariates to look at in a browser, without a network."""
+    with _study(folder) as context:
+        from export.steps.view import view_step
+
+        view_step(context)
+
+
 @earthengine.command()
 def serve(
     folder: Annotated[

@@ -93,6 +93,14 @@ class Study:
     def report_file(self) -> Path:
         return self.folder / "report.html"
 
+    @cached_property
+    def view_file(self) -> Path:
+        return self.folder / "view.html"
+
+    @cached_property
+    def geemap_file(self) -> Path:
+        return self.folder / "view_geemap.html"
+
 
 def parse_study(text: str, source: str) -> StudySettings:
     """Read the text of a study.toml; `source` names it in errors.

@@ -1,0 +1,1 @@
+"""A study on a geemap map, for a notebook or as a page."""
