@@ -91,7 +91,8 @@ class OpticalSettings(FrozenSettings):
             if not 1 <= first <= last <= 12:
                 raise ValueError(
                     f"{key} = [{first}, {last}]: months run from 1 to 12, the first not after the "
-                    "last"
+                    "last; a range over the new year, which would belong to two years, is not "
+                    "offered"
                 )
         if len(set(self.sensors)) < len(self.sensors):
             raise ValueError(f"sensors names one twice: {', '.join(self.sensors)}")

@@ -199,5 +199,7 @@ def test_settings_refuse_months_out_of_order():
         OpticalSettings(peak_months=(9, 7))
     with pytest.raises(ValidationError, match="months run from 1 to 12"):
         OpticalSettings(thaw_end_months=(9, 13))
+    with pytest.raises(ValidationError, match=r"\[12, 2\].*over the new year"):
+        OpticalSettings(peak_months=(12, 2))
     with pytest.raises(ValidationError, match="twice"):
         OpticalSettings(sensors=("landsat8", "landsat8"))
