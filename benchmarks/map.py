@@ -1,4 +1,4 @@
-"""From covariate tiles to the map: how long, at which rate against the evaluator, in how much memory.
+"""From covariate tiles to the map: time, rate against the evaluator, memory.
 
     python benchmarks/map.py --json map.json
 

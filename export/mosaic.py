@@ -28,16 +28,14 @@ from export.flags import flag_colours, flag_tags
 from export.journal import Journal
 from export.map_tile import TileFolders
 from export.progress import Progress
-from export.rasters import (
+from export.raster_options import (
     FLAG_OPTIONS,
     GDAL_CACHE_MB,
     INTEGER_PREDICTOR,
     MAP_OPTIONS,
     SCRATCH_OPTIONS,
-    open_raster,
-    put_in_place,
-    read_info,
 )
+from export.rasters import open_raster, put_in_place, read_info
 
 STEP = "mosaic"
 FORMAT_VERSION = 2

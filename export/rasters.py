@@ -3,8 +3,7 @@
 In: arrays (bands, rows, cols) with their grid, band names and units; or the path of a raster.
 Out: GeoTIFFs that are whole or absent, the same bytes each time; or what a raster says of itself.
 
-GDAL ignores a creation option that it does not know. All options therefore stand in this file,
-and a test holds them against what the driver accepts.
+The formats of what is written stand in `raster_options`.
 """
 
 import math
@@ -24,63 +23,18 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from export.errors import RasterError, WriteError
+from export.raster_options import (
+    FLOAT_PREDICTOR,
+    GDAL_CACHE_MB,
+    INTEGER_PREDICTOR,
+    SCRATCH_OPTIONS,
+    TILE_OPTIONS,
+)
 from local_ml.files import write_whole
 from local_ml.names import nearest
 
-BLOCK_PX = 256
-
-# Band-interleaved, so that one band is read without the others. ZSTD reads twice as fast as
-# DEFLATE; these tiles are read by this software far more often than by another.
-TILE_OPTIONS: Mapping[str, Any] = {
-    "driver": "GTiff",
-    "tiled": True,
-    "blockxsize": BLOCK_PX,
-    "blockysize": BLOCK_PX,
-    "interleave": "band",
-    "compress": "zstd",
-    "zstd_level": 3,
-    "bigtiff": "if_safer",
-}
-FLOAT_PREDICTOR, INTEGER_PREDICTOR = 3, 2
-
-# The map is read by others: DEFLATE is in every build of GDAL, QGIS, R and ArcGIS, ZSTD is not.
-MAP_OPTIONS: Mapping[str, Any] = {
-    "driver": "COG",
-    "compress": "deflate",
-    "level": 6,
-    "predictor": "floating_point",
-    "blocksize": 512,
-    "overviews": "ignore_existing",
-    "overview_compress": "deflate",
-    "overview_predictor": "floating_point",
-    "overview_resampling": "average",
-    "sparse_ok": True,
-    "bigtiff": "if_safer",
-}
-
-# Codes of categories have no mean: an overview shows the commonest one.
-FLAG_OPTIONS: Mapping[str, Any] = {
-    **MAP_OPTIONS,
-    "predictor": "standard",
-    "overview_predictor": "standard",
-    "overview_resampling": "mode",
-}
-
-# What the map is made from: read once, at the place of the map, blocks that are empty left out.
-SCRATCH_OPTIONS: Mapping[str, Any] = {
-    "driver": "GTiff",
-    "tiled": True,
-    "blockxsize": 512,
-    "blockysize": 512,
-    "compress": "zstd",
-    "zstd_level": 1,
-    "predictor": FLOAT_PREDICTOR,
-    "sparse_ok": True,
-    "bigtiff": "if_safer",
-}
-
-# GDAL's cache of blocks is 5 % of the memory unless said otherwise, however much that is.
-GDAL_CACHE_MB = 256
+Window = tuple[tuple[int, int], tuple[int, int]]
+"""(row_start, row_stop), (col_start, col_stop)"""
 
 
 @dataclass(frozen=True)
@@ -158,38 +112,98 @@ def files_of(path: Path) -> list[Path]:
         return [path, *sorted(name for name in beside if name.is_file())]
 
 
+@dataclass(frozen=True, eq=False)
+class OpenBands:
+    """A raster held open, whose bands are read by name; see `open_bands`.
+
+    Parameters
+    ----------
+    names : of all its bands, in their order
+    """
+
+    path: Path
+    dataset: Any
+    names: tuple[str, ...]
+
+    @property
+    def geobox(self) -> GeoBox:
+        return _geobox_of(self.dataset)
+
+    def read(self, names: Sequence[str], window: Window | None = None) -> np.ndarray:
+        """Read bands, each with its own nodata, scale and offset applied.
+
+        Parameters
+        ----------
+        window : ((row_start, row_stop), (col_start, col_stop)); all pixels by default
+
+        Returns
+        -------
+        values : (bands, rows, cols) float32, NaN where missing
+
+        Raises
+        ------
+        RasterError
+            where one is not there; the text names the nearest.
+        """
+        for name in names:
+            if name not in self.names:
+                raise RasterError(
+                    f"{self.path} has no band '{name}'{nearest(name, self.names)}. "
+                    f"It has: {', '.join(self.names)}"
+                )
+        dataset, bands = self.dataset, [self.names.index(name) + 1 for name in names]
+        raw: Any
+        if len({dataset.dtypes[band - 1] for band in bands}) == 1:
+            # At once: where bands are interleaved by pixel, a block is unpacked once for all.
+            raw = dataset.read(bands, window=window)
+        else:
+            raw = [dataset.read(band, window=window) for band in bands]
+        shape = raw[0].shape if bands else (0, 0)
+        in_place = isinstance(raw, np.ndarray) and raw.dtype == np.float32
+        values: np.ndarray = raw if in_place else np.empty((len(bands), *shape), np.float32)
+        for index, band in enumerate(bands):
+            missing = missing_pixels(dataset, band, raw[index], None, window)
+            scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
+            if not in_place or (scale, offset) != (1, 0):
+                values[index] = apply_scale(raw[index], scale, offset)
+            values[index, missing] = np.nan
+        return values
+
+
+@contextmanager
+def open_bands(path: Path, band_names: Sequence[str] | None = None) -> Iterator[OpenBands]:
+    """Open a raster whose bands are read by name.
+
+    Parameters
+    ----------
+    band_names : names of all bands of the file, where it has none of its own
+
+    Raises
+    ------
+    RasterError
+        where it cannot be read, bands have no name, or two have the same.
+    """
+    with open_raster(path) as dataset:
+        yield OpenBands(path, dataset, tuple(_band_names(path, dataset, band_names)))
+
+
 def read_bands(
     path: Path, names: Sequence[str] | None = None, band_names: Sequence[str] | None = None
 ) -> tuple[dict[str, np.ndarray], GeoBox]:
-    """Read bands by name, each with its own nodata, scale and offset applied.
+    """Read bands by name; see `open_bands` and `OpenBands.read`.
 
     Parameters
     ----------
     names : the bands wanted; all by default
-    band_names : names of all bands of the file, where it has none of its own
 
     Returns
     -------
     bands : name → (rows, cols) float32, NaN where missing
     geobox : grid of the file
-
-    Raises
-    ------
-    RasterError
-        where bands have no name, two have the same, or one that is wanted is not there; the text
-        names the nearest.
     """
-    with open_raster(path) as dataset:
-        present = _band_names(path, dataset, band_names)
-        bands = {}
-        for name in present if names is None else names:
-            if name not in present:
-                raise RasterError(
-                    f"{path} has no band '{name}'{nearest(name, present)}. "
-                    f"It has: {', '.join(present)}"
-                )
-            bands[name] = _read_band(dataset, present.index(name) + 1)
-        return bands, _geobox_of(dataset)
+    with open_bands(path, band_names) as raster:
+        wanted = list(raster.names if names is None else names)
+        return dict(zip(wanted, raster.read(wanted), strict=True)), raster.geobox
 
 
 def write_geotiff(
@@ -201,6 +215,7 @@ def write_geotiff(
     units: Sequence[str],
     tags: Mapping[str, str],
     categorical: Sequence[bool] | None = None,
+    creation: Mapping[str, Any] = TILE_OPTIONS,
 ) -> None:
     """Write a tile as a GeoTIFF that is whole or absent; the same input gives the same bytes.
 
@@ -212,6 +227,7 @@ def write_geotiff(
     band_names, units : one a band
     tags : of the file
     categorical : which bands hold codes of categories; none by default
+    creation : options of the file's format
 
     Raises
     ------
@@ -225,9 +241,9 @@ def write_geotiff(
     categories = [False] * count if categorical is None else list(categorical)
     if not len(band_names) == len(units) == len(categories) == count:
         raise RasterError(f"{path}: {count} bands need as many names, units and kinds")
+    differences = {"predictor": FLOAT_PREDICTOR if array.dtype.kind == "f" else INTEGER_PREDICTOR}
     options = dict(
-        TILE_OPTIONS,
-        predictor=FLOAT_PREDICTOR if array.dtype.kind == "f" else INTEGER_PREDICTOR,
+        differences | dict(creation),
         count=count,
         height=height,
         width=width,
@@ -338,14 +354,6 @@ def _band_names(path: Path, dataset: Any, given: Sequence[str] | None) -> list[s
     if twice:
         raise RasterError(f"{path}: more than one band is called {', '.join(twice)}")
     return names
-
-
-def _read_band(dataset: Any, band: int) -> np.ndarray:
-    raw = dataset.read(band)
-    missing = missing_pixels(dataset, band, raw, None)
-    values = apply_scale(raw, dataset.scales[band - 1], dataset.offsets[band - 1])
-    values[missing] = np.nan
-    return values
 
 
 def missing_pixels(

@@ -11,15 +11,13 @@ import rasterio.shutil
 from affine import Affine
 
 from export.errors import RasterError
-from export.rasters import (
+from export.raster_options import (
     FLAG_OPTIONS,
     MAP_OPTIONS,
     SCRATCH_OPTIONS,
     TILE_OPTIONS,
-    read_bands,
-    read_info,
-    write_geotiff,
 )
+from export.rasters import read_bands, read_info, write_geotiff
 
 
 @pytest.fixture

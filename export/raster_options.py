@@ -1,0 +1,63 @@
+"""The formats of what is written, as creation options of GDAL.
+
+GDAL ignores a creation option that it does not know. All options therefore stand in this file,
+and a test holds them against what the driver accepts.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+BLOCK_PX = 256
+
+# Band-interleaved, so that one band is read without the others. ZSTD reads twice as fast as
+# DEFLATE; these tiles are read by this software far more often than by another.
+TILE_OPTIONS: Mapping[str, Any] = {
+    "driver": "GTiff",
+    "tiled": True,
+    "blockxsize": BLOCK_PX,
+    "blockysize": BLOCK_PX,
+    "interleave": "band",
+    "compress": "zstd",
+    "zstd_level": 3,
+    "bigtiff": "if_safer",
+}
+FLOAT_PREDICTOR, INTEGER_PREDICTOR = 3, 2
+
+# The map is read by others: DEFLATE is in every build of GDAL, QGIS, R and ArcGIS, ZSTD is not.
+MAP_OPTIONS: Mapping[str, Any] = {
+    "driver": "COG",
+    "compress": "deflate",
+    "level": 6,
+    "predictor": "floating_point",
+    "blocksize": 512,
+    "overviews": "ignore_existing",
+    "overview_compress": "deflate",
+    "overview_predictor": "floating_point",
+    "overview_resampling": "average",
+    "sparse_ok": True,
+    "bigtiff": "if_safer",
+}
+
+# Codes of categories have no mean: an overview shows the commonest one.
+FLAG_OPTIONS: Mapping[str, Any] = {
+    **MAP_OPTIONS,
+    "predictor": "standard",
+    "overview_predictor": "standard",
+    "overview_resampling": "mode",
+}
+
+# What the map is made from: read once, at the place of the map, blocks that are empty left out.
+SCRATCH_OPTIONS: Mapping[str, Any] = {
+    "driver": "GTiff",
+    "tiled": True,
+    "blockxsize": 512,
+    "blockysize": 512,
+    "compress": "zstd",
+    "zstd_level": 1,
+    "predictor": FLOAT_PREDICTOR,
+    "sparse_ok": True,
+    "bigtiff": "if_safer",
+}
+
+# GDAL's cache of blocks is 5 % of the memory unless said otherwise, however much that is.
+GDAL_CACHE_MB = 256
