@@ -7,7 +7,7 @@ edges of pixels gain a row or a column by rounding.
 
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from gee.errors import AssetError, BusyError, GridError, TooLargeError
-from gee.masked import with_nan, without_mask
+from gee.masked import SENTINEL, without_mask
+from gee.request_size import RequestSize
 from gee.session import ask
 
 BUDGET_BYTES = 24 * 2**20
@@ -28,6 +29,9 @@ MAXIMUM_BANDS = 1024
 MAXIMUM_SIDE_PX = 32_768
 MAXIMUM_DIVISIONS = 3
 """How often what is too heavy for one request is divided before it is given up."""
+
+ImageOf = Callable[[GeoBox], ee.Image]
+"""From the window of a request to the image whose pixels are asked for there."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,31 @@ class Part:
         return slice(*self.bands), slice(*self.rows), slice(*self.cols)
 
 
+def most_pixels(bands: int, budget_bytes: int = BUDGET_BYTES) -> int:
+    """Return how many pixels of some bands one request may hold."""
+    return budget_bytes // (bands * BYTES_PER_VALUE)
+
+
+def request_size(
+    bands: int,
+    lowered: tuple[int, int] | None = None,
+    changed: Callable[[tuple[int, int] | None], None] | None = None,
+) -> RequestSize:
+    """Return how large requests for some bands may be, the service's limits kept.
+
+    Parameters
+    ----------
+    lowered, changed : see `RequestSize`
+    """
+    at_once = min(bands, MAXIMUM_BANDS)
+    return RequestSize(at_once, most_pixels(at_once), lowered, changed)
+
+
 def windows_within_budget(
-    shape: tuple[int, int], bands: int, budget_bytes: int = BUDGET_BYTES
+    shape: tuple[int, int],
+    bands: int,
+    budget_bytes: int = BUDGET_BYTES,
+    largest: tuple[int, int] | None = None,
 ) -> list[Part]:
     """Divide a window of some bands into requests within the service's limits.
 
@@ -67,6 +94,7 @@ def windows_within_budget(
     shape : rows and columns of the window
     bands : how many are asked for
     budget_bytes : what one request may hold, a byte of mask a value counted
+    largest : bands and pixels that one request may hold besides
 
     Returns
     -------
@@ -84,9 +112,11 @@ def windows_within_budget(
         raise GridError(f"a window of {rows} x {cols} pixels and {bands} bands holds nothing")
     if budget_bytes < BYTES_PER_VALUE:
         raise GridError(f"a budget of {budget_bytes} bytes is less than one value takes")
+    most_bands, pixels = largest or (MAXIMUM_BANDS, most_pixels(1, budget_bytes))
     parts = []
-    for window in _within_sides(Part((0, 1), (0, rows), (0, cols)), budget_bytes):
-        at_once = min(MAXIMUM_BANDS, budget_bytes // window.size_bytes)
+    whole = Part((0, 1), (0, rows), (0, cols))
+    for window in _within_sides(whole, min(pixels, most_pixels(1, budget_bytes))):
+        at_once = min(MAXIMUM_BANDS, most_bands, budget_bytes // window.size_bytes)
         groups = -(-bands // at_once)
         edges = [bands * group // groups for group in range(groups + 1)]
         parts += [
@@ -96,14 +126,21 @@ def windows_within_budget(
     return parts
 
 
-def read_window(image: ee.Image, names: Sequence[str], geobox: GeoBox) -> NDArray[np.float32]:
+def read_window(
+    image: ee.Image | ImageOf,
+    names: Sequence[str],
+    geobox: GeoBox,
+    size: RequestSize | None = None,
+) -> NDArray[np.float32]:
     """Return the pixels of some bands on a window of the study's grid.
 
     Parameters
     ----------
-    image : has a band of each name
+    image : has a band of each name; or what makes it for the window of one request, whose values
+        must not depend on that window. A composite of scenes then looks up those near it alone
     names : in the order wanted
     geobox : the window; its values don't depend on how it is divided into requests
+    size : what is known of how large requests for these bands may be, and learns from these
 
     Returns
     -------
@@ -115,41 +152,60 @@ def read_window(image: ee.Image, names: Sequence[str], geobox: GeoBox) -> NDArra
         one of its kinds; what is too heavy for one request is divided first (halves of the bands,
         then quarters of the window, three times in all), and a busy service asked again.
     """
-    height, width = geobox.shape.yx
-    values = np.full((len(names), int(height), int(width)), np.nan, np.float32)
-    for part in windows_within_budget((int(height), int(width)), len(names)):
-        _read_into(values, image, names, geobox, part, 0)
-    return values
+    reader = _Reader(image, names, geobox, size or request_size(len(names)))
+    for part in windows_within_budget(reader.shape, len(names), largest=reader.size.now):
+        reader.read(part, 0)
+    return reader.values
 
 
-def _read_into(
-    values: NDArray[np.float32],
-    image: ee.Image,
-    names: Sequence[str],
-    geobox: GeoBox,
-    part: Part,
-    divisions: int,
-) -> None:
-    wanted = names[slice(*part.bands)]
-    try:
-        values[part.slices()] = _request(image, wanted, _window(geobox, part))
-    except TooLargeError:
-        smaller = _divided(part, divisions)
-        if divisions == MAXIMUM_DIVISIONS or len(smaller) == 1:
-            raise
-        for each in smaller:
-            _read_into(values, image, names, geobox, each, divisions + 1)
+class _Reader:
+    """Asks for parts of one window, smaller where one is too heavy, and keeps what comes."""
 
+    def __init__(
+        self,
+        image: ee.Image | ImageOf,
+        names: Sequence[str],
+        geobox: GeoBox,
+        size: RequestSize,
+    ) -> None:
+        self.image, self.names, self.geobox, self.size = image, names, geobox, size
+        height, width = geobox.shape.yx
+        self.shape = (int(height), int(width))
+        self.values = np.full((len(names), *self.shape), np.nan, np.float32)
 
-def _request(image: ee.Image, names: Sequence[str], window: GeoBox) -> NDArray[np.float32]:
-    request = {
-        "expression": without_mask(image, names),
-        # Bands have names in it, and each a type of its own; a GeoTIFF has neither.
-        "fileFormat": "NPY",
-        "grid": request_grid(window),
-    }
-    what = _described(names, window)
-    return ask(lambda: _decoded(ee.data.computePixels(request), names, window, what), what)
+    def read(self, part: Part, divisions: int) -> None:
+        """Fill in the values of a part, which comes from that many divisions."""
+        try:
+            self._request(part)
+        except TooLargeError:
+            smaller = _divided(part, divisions)
+            if divisions == MAXIMUM_DIVISIONS or len(smaller) == 1:
+                raise
+            for each in smaller:
+                self.read(each, divisions + 1)
+            # Only now: what is refused however small says nothing of the others' size.
+            largest = max(smaller, key=lambda each: each.size_bytes)
+            bands, rows, cols = largest.shape
+            self.size.lower(bands, rows * cols)
+        else:
+            self.size.answered()
+
+    def _request(self, part: Part) -> None:
+        bands, rows, cols = part.slices()
+        names, window = self.names[bands], self.geobox[rows, cols]
+        image = self.image(window) if callable(self.image) else self.image
+        request = {
+            "expression": without_mask(image, names),
+            # Bands have names in it, and each a type of its own; a GeoTIFF has neither.
+            "fileFormat": "NPY",
+            "grid": request_grid(window),
+        }
+        what = _described(names, window)
+
+        def fill() -> None:
+            _decode(ee.data.computePixels(request), names, self.values[bands, rows, cols], what)
+
+        ask(fill, what)
 
 
 def request_grid(geobox: GeoBox) -> dict[str, Any]:
@@ -166,9 +222,8 @@ def request_grid(geobox: GeoBox) -> dict[str, Any]:
     }
 
 
-def _decoded(
-    content: bytes, names: Sequence[str], window: GeoBox, what: str
-) -> NDArray[np.float32]:
+def _decode(content: bytes, names: Sequence[str], into: NDArray[np.float32], what: str) -> None:
+    """Put an answer's bands where they belong, NaN where masked."""
     try:
         found = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError, OSError):
@@ -176,21 +231,24 @@ def _decoded(
             f"{what}: the answer of {len(content)} bytes was broken off; go on later"
         ) from None
     bands = found.dtype.names or ()
-    if set(bands) != set(names) or found.shape != tuple(window.shape.yx):
+    if set(bands) != set(names) or found.shape != into.shape[1:]:
         raise AssetError(
             f"{what}: the answer has other bands or another shape: {', '.join(bands)}, "
             f"{' x '.join(map(str, found.shape))} pixels"
         )
-    return with_nan(np.stack([found[name].astype(np.float32, copy=False) for name in names]))
+    for band, name in zip(into, names, strict=True):
+        band[:] = found[name]
+        band[band == np.float32(SENTINEL)] = np.nan
 
 
-def _within_sides(window: Part, budget_bytes: int) -> Iterator[Part]:
+def _within_sides(window: Part, most_px: int) -> Iterator[Part]:
     """Quarter a window of one band until it is within the limits."""
-    if window.size_bytes <= budget_bytes and max(window.shape[1:]) <= MAXIMUM_SIDE_PX:
+    _, rows, cols = window.shape
+    if rows * cols <= most_px and max(rows, cols) <= MAXIMUM_SIDE_PX:
         yield window
         return
     for quarter in _quartered(window):
-        yield from _within_sides(quarter, budget_bytes)
+        yield from _within_sides(quarter, most_px)
 
 
 def _divided(part: Part, divisions: int) -> list[Part]:
@@ -212,11 +270,6 @@ def _halved(span: tuple[int, int]) -> list[tuple[int, int]]:
     start, stop = span
     middle = (start + stop) // 2
     return [span] if stop - start == 1 else [(start, middle), (middle, stop)]
-
-
-def _window(geobox: GeoBox, part: Part) -> GeoBox:
-    _, rows, cols = part.slices()
-    return geobox[rows, cols]
 
 
 def _described(names: Sequence[str], window: GeoBox) -> str:

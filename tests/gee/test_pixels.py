@@ -304,13 +304,13 @@ class TestAnswers:
     def test_wherever_it_breaks_off(self, kept: int) -> None:
         whole = _npy({"a": np.ones((4, 5), np.float32)})
         with pytest.raises(BusyError, match="broken off"):
-            pixels._decoded(whole[:kept], ["a"], GRID[:4, :5], "window")
+            pixels._decode(whole[:kept], ["a"], np.empty((1, 4, 5), np.float32), "window")
 
     def test_an_answer_of_another_shape_is_refused(self) -> None:
         content = _npy({"a": np.ones((4, 5), np.float32)})
-        for names, window in ((["a"], GRID[:5, :4]), (["b"], GRID[:4, :5])):
+        for names, shape in ((["a"], (1, 5, 4)), (["b"], (1, 4, 5))):
             with pytest.raises(AssetError, match="4 x 5"):
-                pixels._decoded(content, names, window, "window")
+                pixels._decode(content, names, np.empty(shape, np.float32), "window")
 
     def test_a_band_that_the_image_lacks_is_named(self, service: LocalEarthEngine) -> None:
         with pytest.raises(AssetError, match="depth"):
