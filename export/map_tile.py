@@ -14,7 +14,6 @@ from typing import Protocol
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from export.covariates.tiles import REGION_BAND
 from export.flags import (
     CLIPPED,
     GLACIER,
@@ -26,11 +25,12 @@ from export.flags import (
     flag_codes,
     flag_tags,
 )
+from export.raster_options import MAP_TILE_OPTIONS
 from export.rasters import write_geotiff
 from local_ml.features import Feature
 
 NODATA = -9999.0
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 COMPANION_BANDS = ("lower", "upper", "dissimilarity_index", "local_point_density")
 DISTRIBUTION_BAND = "distribution"
@@ -78,7 +78,9 @@ class PixelPredictor(Protocol):
     def has_distribution(self) -> bool: ...
     @property
     def fingerprint(self) -> str: ...
-    def predict(self, bands: Mapping[str, np.ndarray]) -> PixelPrediction: ...
+    def predict(
+        self, bands: Mapping[str, np.ndarray], within: np.ndarray | None = None
+    ) -> PixelPrediction: ...
 
 
 @dataclass(frozen=True)
@@ -171,42 +173,28 @@ def companion_bands(predictor: PixelPredictor) -> tuple[str, ...]:
     return COMPANION_BANDS + second
 
 
-def predict_tile(bands: Mapping[str, np.ndarray], predictor: PixelPredictor) -> MapTile:
+def predict_tile(
+    bands: Mapping[str, np.ndarray], inside: np.ndarray, predictor: PixelPredictor
+) -> MapTile:
     """Predict the pixels of one tile.
 
     Parameters
     ----------
-    bands : name → (rows, cols) float32, NaN where missing; a band called ``region``, where there
-        is one, is 0 outside the region; those of `FLAGGED_FROM`, where there are any, set flags
+    bands : name → (rows, cols) float32, NaN where missing; those of `FLAGGED_FROM`, where there
+        are any, set flags. None are needed where no pixel lies inside
+    inside : (rows, cols) bool, the pixels of the region; the others are not predicted
     """
-    shape = next(iter(bands.values())).shape
-    inside = np.ones(shape, bool)
-    if REGION_BAND in bands:
-        inside = np.nan_to_num(bands[REGION_BAND], nan=0.0) != 0
     names = companion_bands(predictor)
-    value = np.full(shape, np.nan, np.float32)
-    companion = np.full((len(names), *shape), np.nan, np.float32)
     if not inside.any():
-        return MapTile(value, companion, flag_codes({OUTSIDE_REGION: ~inside}), PixelCounts())
-    features = {
-        name: band
-        for name, band in bands.items()
-        if name != REGION_BAND and name not in FLAGGED_FROM
-    }
-    # A whole tile goes as it lies, so that the predictor can use that neighbours are alike.
-    if not inside.all():
-        features = {name: band[inside] for name, band in features.items()}
-    prediction = predictor.predict(features)
-    value[inside] = np.asarray(prediction.value, np.float32).ravel()
-    finite = np.isfinite(value)
-    value[~finite] = np.nan
-    for band, name in enumerate(names):
-        companion[band, inside] = np.asarray(getattr(prediction, name), np.float32).ravel()
-    clipped, outside_area = np.zeros((2, *shape), bool)
-    clipped[inside] = np.asarray(prediction.clipped).ravel()
-    outside_area[inside] = np.asarray(prediction.outside_area).ravel()
-    in_region, predicted = int(inside.sum()), int(finite.sum())
-    unseen = int(prediction.unseen_levels)
+        value, *companion = np.full((1 + len(names), *inside.shape), np.nan, np.float32)
+        flags = {OUTSIDE_REGION: ~inside}
+        return MapTile(value, np.stack(companion), flag_codes(flags), PixelCounts())
+    # A whole raster, so that the predictor can use that neighbours are alike.
+    prediction = predictor.predict(bands, within=inside)
+    finite = inside & np.isfinite(prediction.value)
+    value = np.where(finite, np.asarray(prediction.value, np.float32), np.float32(np.nan))
+    companion = [np.asarray(getattr(prediction, name), np.float32) for name in names]
+    clipped, outside_area = inside & prediction.clipped, inside & prediction.outside_area
     flags = {
         OUTSIDE_AREA: outside_area,
         CLIPPED: clipped,
@@ -216,6 +204,8 @@ def predict_tile(bands: Mapping[str, np.ndarray], predictor: PixelPredictor) -> 
     for name, (least, flag) in FLAGGED_FROM.items():
         if name in bands:
             flags[flag] = inside & (bands[name] >= least)
+    in_region, predicted = int(inside.sum()), int(finite.sum())
+    unseen = int(prediction.unseen_levels)
     counts = PixelCounts(
         region=in_region,
         predicted=predicted,
@@ -225,7 +215,7 @@ def predict_tile(bands: Mapping[str, np.ndarray], predictor: PixelPredictor) -> 
         outside_area=int(outside_area.sum()),
         without_maximum=int(prediction.without_maximum),
     )
-    return MapTile(value, companion, flag_codes(flags), counts)
+    return MapTile(value, np.stack(companion), flag_codes(flags), counts)
 
 
 def write_map_tile(
@@ -254,6 +244,7 @@ def write_map_tile(
             band_names=bands,
             units=[predictor.target_unit if band in in_unit else "1" for band in bands],
             tags=tags,
+            creation=MAP_TILE_OPTIONS,
         )
     if folders.flags is not None:
         write_geotiff(
@@ -265,6 +256,7 @@ def write_map_tile(
             units=["1"],
             tags=tags | flag_tags(),
             categorical=[True],
+            creation=MAP_TILE_OPTIONS,
         )
     write_geotiff(
         folders.value / f"{name}.tif",
@@ -274,6 +266,7 @@ def write_map_tile(
         band_names=[predictor.target_name],
         units=[predictor.target_unit],
         tags=tags,
+        creation=MAP_TILE_OPTIONS,
     )
 
 

@@ -15,6 +15,7 @@ from export.map_tile import PixelCounts, PixelPredictor, TileFolders
 from export.parallel import in_order
 from export.progress import Progress
 from export.rasters import read_info
+from export.tile_parts import TilePart, tile_parts
 from export.tile_prediction import TileJob, TileOutcome, predict_job
 from local_ml.names import nearest
 
@@ -55,7 +56,8 @@ def predict_tiles(
 
     Parameters
     ----------
-    tiles : covariate tiles; each gives tiles of the same file name in `folders`
+    tiles : covariate tiles; each gives tiles of the same file name in `folders`, a large one
+        several (see `tile_parts`)
     workers : threads; 0: one a core. The files don't depend on it
     band_names : names of the tiles' bands, where the files have none
 
@@ -65,22 +67,23 @@ def predict_tiles(
         where the first tile lacks a band that the model needs (then all do), or two tiles have
         one name.
     """
-    names = [path.stem for path in tiles]
-    if len(set(names)) < len(names):
+    parts = [part for found in in_order(_parts, tiles, workers) for part in found]
+    if len({part.name for part in parts}) < len(parts):
         raise TileError("two of the covariate tiles have the same name")
     for path in tiles[:1]:
         _require_features(path, predictor, band_names)
 
-    def make(path: Path) -> TileOutcome:
-        name = path.stem
+    def make(part: TilePart) -> TileOutcome:
+        name = part.name
         try:
             job = TileJob(
                 name,
-                path,
-                journal.file_hash(path),
+                part.tile,
+                journal.file_hash(part.tile),
                 predictor.fingerprint,
                 folders,
                 None if band_names is None else tuple(band_names),
+                part.window,
             )
             if journal.is_done(STEP, name, job.made_from):
                 counts = PixelCounts.from_tags(read_info(folders.files(name)[0]).tags)
@@ -94,8 +97,8 @@ def predict_tiles(
     written: list[str] = []
     skipped: list[str] = []
     total = PixelCounts()
-    with progress.task("map tiles", len(tiles)) as task:
-        for outcome in in_order(make, tiles, workers):
+    with progress.task("map tiles", len(parts)) as task:
+        for outcome in in_order(make, parts, workers):
             name = outcome.name
             if outcome.reason is not None:
                 failed[name] = outcome.reason
@@ -110,6 +113,14 @@ def predict_tiles(
                     journal.record(STEP, name, outcome.made_from, folders.files(name))
             task.advance()
     return PredictReport(files, tuple(written), tuple(skipped), failed, total)
+
+
+def _parts(tile: Path) -> list[TilePart]:
+    """Return the parts of a tile; one that cannot be read is a part that will fail as a tile."""
+    try:
+        return tile_parts(tile)
+    except RasterError:
+        return [TilePart(tile.stem, tile)]
 
 
 def _require_features(

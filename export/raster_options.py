@@ -21,6 +21,10 @@ TILE_OPTIONS: Mapping[str, Any] = {
     "zstd_level": 3,
     "bigtiff": "if_safer",
 }
+# Tiles of the map are read once, to be joined: without differences they are a fifth larger, and are
+# written five times as fast.
+MAP_TILE_OPTIONS: Mapping[str, Any] = {**TILE_OPTIONS, "zstd_level": 1, "predictor": 1}
+
 FLOAT_PREDICTOR, INTEGER_PREDICTOR = 3, 2
 
 # The map is read by others: DEFLATE is in every build of GDAL, QGIS, R and ArcGIS, ZSTD is not.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.covariates.tiles import REGION_BAND, read_covariate_tile
+from export.covariates.tiles import REGION_BAND
 from export.errors import ExportError, WriteError
 from export.fingerprints import fingerprint
 from export.map_tile import (
@@ -21,7 +21,8 @@ from export.map_tile import (
     predict_tile,
     write_map_tile,
 )
-from export.rasters import read_info
+from export.rasters import Window, read_info
+from export.tile_parts import TilePart, read_part
 from local_ml.errors import LocalMLError
 
 
@@ -37,6 +38,7 @@ class TileJob:
     model : fingerprint of the model
     folders : where the files go
     band_names : names of the tile's bands, where the file has none
+    window : the pixels of a large tile that are to be predicted; None: all
     """
 
     name: str
@@ -45,6 +47,7 @@ class TileJob:
     model: str
     folders: TileFolders
     band_names: tuple[str, ...] | None = None
+    window: Window | None = None
 
     @property
     def made_from(self) -> str:
@@ -53,6 +56,7 @@ class TileJob:
             format=FORMAT_VERSION,
             model=self.model,
             tile=self.tile_sha256,
+            window=self.window,
             band_names=None if self.band_names is None else list(self.band_names),
             files=len(self.folders.all),
         )
@@ -85,12 +89,11 @@ def predict_job(job: TileJob, predictor: PixelPredictor) -> TileOutcome:
     WriteError
         where the disk takes no more.
     """
+    part = TilePart(job.name, job.tile, job.window)
     try:
-        bands, geobox = read_covariate_tile(
-            job.tile, bands_to_read(job.tile, predictor, job.band_names), job.band_names
-        )
-        tile = predict_tile(bands, predictor)
-        write_map_tile(job.folders, job.name, tile, geobox, predictor)
+        found = read_part(part, bands_to_read(job.tile, predictor, job.band_names), job.band_names)
+        tile = predict_tile(found.bands, found.inside, predictor)
+        write_map_tile(job.folders, job.name, tile, found.geobox, predictor)
     except WriteError:
         raise
     except (ExportError, LocalMLError) as error:

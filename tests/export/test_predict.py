@@ -45,8 +45,10 @@ class KnownModel:
         Feature("soil", "1", levels=(1, 2)),
     )
 
-    def predict(self, bands):
+    def predict(self, bands, within=None):
         ndvi, twi, soil = (bands[feature.name] for feature in self.features)
+        if within is not None:
+            ndvi = np.where(within, ndvi, np.nan)
         total = ndvi + 10 * twi
         missing = np.isnan(total) | np.isnan(soil)
         unseen = ~missing & ~np.isin(soil, (1, 2))

@@ -1,0 +1,185 @@
+"""Covariate tiles in parts of bounded size, and of each part only what lies in the region.
+
+In: a covariate tile, ours or another's, of any size and inner layout. Out: its parts, each of which
+becomes a map tile of its own; the bands of one part, float32 in their own units, NaN where missing.
+However large a file is, no more than a part of it is held.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from export.covariates.tiles import REGION_BAND
+from export.errors import RasterError, TileError
+from export.rasters import OpenBands, Window, open_bands, open_raster
+
+PART_PX = 1024
+"""A tile of no more pixels than a square of this side is predicted as it is."""
+FEWEST_PX = 64
+"""Narrower parts would cut the evaluator's blocks; narrower pieces would be read one by one."""
+LARGEST_BLOCK_PX = 2**26
+"""A block is unpacked as a whole: one of 256 MiB would leave no room for the rest."""
+
+
+@dataclass(frozen=True)
+class TilePart:
+    """A covariate tile, or a window of one.
+
+    Parameters
+    ----------
+    name : of the map tile that is made of it
+    tile : the file
+    window : its pixels; None: all
+    """
+
+    name: str
+    tile: Path
+    window: Window | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PartBands:
+    """What a part holds.
+
+    Parameters
+    ----------
+    bands : name → (rows, cols) float32, NaN where missing, or not read; none where no pixel lies
+        in the region
+    inside : (rows, cols) bool, the pixels of the region
+    geobox : grid of the part
+    """
+
+    bands: dict[str, np.ndarray]
+    inside: np.ndarray
+    geobox: GeoBox
+
+
+def tile_parts(tile: Path) -> list[TilePart]:
+    """Return the parts of a covariate tile: itself, unless it is large.
+
+    A part of a large tile is named after the tile and its own first row and col.
+
+    Raises
+    ------
+    RasterError
+        where the tile cannot be read.
+    """
+    with open_raster(tile) as dataset:
+        shape, block = dataset.shape, dataset.block_shapes[0]
+    if shape[0] * shape[1] <= PART_PX**2:
+        return [TilePart(tile.stem, tile)]
+    rows, cols = part_shape(shape, block)
+    return [
+        TilePart(
+            f"{tile.stem}_r{row:05d}_c{col:05d}",
+            tile,
+            ((row, min(row + rows, shape[0])), (col, min(col + cols, shape[1]))),
+        )
+        for row in range(0, shape[0], rows)
+        for col in range(0, shape[1], cols)
+    ]
+
+
+def part_shape(shape: tuple[int, int], block: tuple[int, int]) -> tuple[int, int]:
+    """Return rows and cols of the parts of a file, of whole blocks unless these are too large.
+
+    Parameters
+    ----------
+    shape : of the file
+    block : of what its format unpacks at once: a square, or some full rows
+    """
+    cols = min(-(-PART_PX // block[1]) * block[1], shape[1])
+    rows = max(PART_PX**2 // cols, FEWEST_PX)
+    if block[0] <= rows:
+        rows = rows // block[0] * block[0]
+    return min(rows, shape[0]), cols
+
+
+def read_part(
+    part: TilePart, names: Sequence[str], band_names: Sequence[str] | None = None
+) -> PartBands:
+    """Read the bands of a part where it holds pixels of the region.
+
+    The band ``region``, where there is one, is read first; of the others, blocks without a pixel in
+    the region are not even unpacked.
+
+    Parameters
+    ----------
+    names : the bands wanted; those that are not there are an error, unless nothing is to be read
+    band_names : names of all bands of the file, where it has none of its own
+
+    Raises
+    ------
+    TileError
+        where the file cannot be read, its bands have no names, or one is not there; the text names
+        the nearest.
+    """
+    try:
+        with open_bands(part.tile, band_names) as raster:
+            return _read(part, raster, [name for name in names if name != REGION_BAND])
+    except RasterError as error:
+        raise TileError(str(error)) from error
+
+
+def _read(part: TilePart, raster: OpenBands, names: Sequence[str]) -> PartBands:
+    shape, block = raster.dataset.shape, raster.dataset.block_shapes[0]
+    if block[0] * block[1] > LARGEST_BLOCK_PX:
+        raise TileError(
+            f"{part.tile} is stored in blocks of {block[0]:,} x {block[1]:,} pixels, each of which "
+            "can only be unpacked as a whole; write it in smaller ones "
+            "(gdal_translate -co TILED=YES -co COMPRESS=ZSTD -co BIGTIFF=IF_SAFER)"
+        )
+    window = part.window or ((0, shape[0]), (0, shape[1]))
+    (top, bottom), (left, right) = window
+    inside = np.ones((bottom - top, right - left), bool)
+    if REGION_BAND in raster.names:
+        inside = np.nan_to_num(raster.read([REGION_BAND], window)[0], nan=0.0) != 0
+    bands: dict[str, np.ndarray] = {}
+    if inside.any():
+        bands = dict(zip(names, _read_inside(raster, names, window, inside, block), strict=True))
+    return PartBands(bands, inside, raster.geobox[top:bottom, left:right])
+
+
+def _read_inside(
+    raster: OpenBands,
+    names: Sequence[str],
+    window: Window,
+    inside: np.ndarray,
+    block: tuple[int, int],
+) -> np.ndarray:
+    """Return (bands, rows, cols) float32, NaN also where a block holds no pixel of the region."""
+    (top, _), (left, _) = window
+    pieces = list(_pieces(window, inside, block))
+    if pieces == [window]:
+        return raster.read(names, window)
+    values = np.full((len(names), *inside.shape), np.nan, np.float32)
+    for piece in pieces:
+        (first_row, end_row), (first_col, end_col) = piece
+        rows, cols = slice(first_row - top, end_row - top), slice(first_col - left, end_col - left)
+        values[:, rows, cols] = raster.read(names, piece)
+    return values
+
+
+def _pieces(window: Window, inside: np.ndarray, block: tuple[int, int]) -> Iterator[Window]:
+    """Yield windows that hold the blocks with a pixel inside; blocks side by side go together."""
+    (top, bottom), (left, right) = window
+    if inside.all():
+        yield window
+        return
+    high, wide = (-(-FEWEST_PX // side) * side for side in block)
+    for row in range(top // high * high, bottom, high):
+        first_row, end_row = max(row, top), min(row + high, bottom)
+        strip = inside[first_row - top : end_row - top]
+        edges = [
+            (max(col, left), min(col + wide, right))
+            for col in range(left // wide * wide, right, wide)
+        ]
+        needed = [(a, b, bool(strip[:, a - left : b - left].any())) for a, b in edges]
+        for wanted, run in groupby(needed, key=lambda piece: piece[2]):
+            along = list(run)
+            if wanted:
+                yield (first_row, end_row), (along[0][0], along[-1][1])
