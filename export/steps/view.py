@@ -37,7 +37,8 @@ def view_step(context: Context) -> None:
         "settings": fingerprint(study=study.settings.decisive()),
         "report": study.report_file.exists(),
     }
-    context.once("view", inputs, work)
+    if not context.once("view", inputs, work):
+        context.tell("view", f"{study.view_file}: open it in a browser")
 
 
 def _raster_mask(context: Context) -> str | None:

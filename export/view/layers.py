@@ -35,7 +35,7 @@ MAP_PX = 1500
 COVARIATE_PX = 448
 """Longest sides of pictures: of the map and of what lies beside it; of covariates."""
 
-_UNFLAGGED = "nothing to be said"
+_UNFLAGGED = "no flag"
 
 
 @dataclass(frozen=True, eq=False)

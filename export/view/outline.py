@@ -4,6 +4,8 @@ In: a study. Out: closed rings of (latitude, longitude) in degrees: the edge of 
 where it names a mask, the edges of what lies inside it, drawn at some hundred metres.
 """
 
+from pathlib import Path
+
 import numpy as np
 import shapely
 from affine import Affine
@@ -20,9 +22,12 @@ Ring = tuple[tuple[float, float], ...]
 """(latitude, longitude) of each corner; the last is the first."""
 
 _POINTS_A_SIDE = 24
-_MASK_PX = 500
+_MASK_PX = (1000, 500, 250)
+"""Pixels on the longer side of a mask, from which its edges are drawn: the most that give no more
+than `_MOST_CORNERS`."""
+_MOST_CORNERS = 15_000
 _SMALLEST_PX = 6.0
-"""Of a mask drawn `_MASK_PX` wide, areas below so many pixels are left out."""
+"""Areas of fewer such pixels are left out."""
 
 
 def grid_outline(geobox: GeoBox) -> Ring:
@@ -59,8 +64,19 @@ def mask_outlines(study: Study, geobox: GeoBox) -> tuple[Ring, ...]:
     else:
         assert settings.mask is not None
         path, values, crs = study.input(settings.mask), settings.mask_values, settings.mask_crs
+    for mask_px in _MASK_PX:
+        rings = _rings(path, values, crs, geobox, mask_px)
+        if sum(map(len, rings)) <= _MOST_CORNERS:
+            break
+    return rings
+
+
+def _rings(
+    path: Path, values: tuple[int, ...] | None, crs: str | None, geobox: GeoBox, mask_px: int
+) -> tuple[Ring, ...]:
+    """Return the edges of a mask that is looked at with so many pixels on its longer side."""
     height, width = geobox.shape.yx
-    step = max(1, -(-max(height, width) // _MASK_PX))
+    step = max(1, -(-max(height, width) // mask_px))
     small = (max(1, height // step), max(1, width // step))
     coarse = GeoBox(
         small, geobox.transform * Affine.scale(width / small[1], height / small[0]), geobox.crs

@@ -76,7 +76,8 @@
     const bottom = map.containerPointToLatLng([0, map.getSize().y - 1]).lat;
     for (let n = Math.ceil(box.getWest() / step); n * step <= box.getEast(); n += 1) {
       L.polyline([[box.getSouth(), n * step], [box.getNorth(), n * step]], line).addTo(graticule);
-      label([bottom, n * step], degrees(n * step, step, "E", "W"), "meridian");
+      const clear = map.latLngToContainerPoint([bottom, n * step]).x > 180; // of the scale bar
+      if (clear) label([bottom, n * step], degrees(n * step, step, "E", "W"), "meridian");
     }
     for (let n = Math.ceil(box.getSouth() / step); n * step <= box.getNorth(); n += 1) {
       L.polyline([[n * step, box.getWest()], [n * step, box.getEast()]], line).addTo(graticule);
