@@ -51,6 +51,11 @@ _MISSING = _Kind(
     "an asset or a band is missing, or not open to this account",
     "check its id in the study and in Earth Engine's catalogue",
 )
+_OTHER = _Kind(
+    AssetError,
+    "an asset is of another kind than the study takes it for",
+    "check in Earth Engine's catalogue what it is, and the key of the study that names it",
+)
 _UNKNOWN = _Kind(
     CredentialsError,
     "Earth Engine does not accept the credentials",
@@ -66,6 +71,11 @@ _QUOTA = _Kind(
     BusyError,
     "the quota is used up or too much was asked at once",
     "lower earthengine.workers, or go on later; what is done is kept",
+)
+_RESTRICTED = _Kind(
+    BusyError,
+    "this month's quota of the project is used up (restricted mode)",
+    "set earthengine.workers = 1, go on next month, or ask for a higher tier; what is done is kept",
 )
 _OVERLOAD = _Kind(BusyError, "Earth Engine is overloaded", "go on later; what is done is kept")
 _UNREACHED = _Kind(
@@ -116,6 +126,7 @@ _MISSING_TEXTS = (
     "earthengine.assets",
     "no band",
 )
+_OTHER_TEXTS = ("is not an image", "is not a feature", "is not a collection", "is not a table")
 _TOKEN = re.compile(r"\b(?:ya29\.|1//|Bearer )\S+|-----BEGIN.*")
 """How access tokens, refresh tokens and private keys begin."""
 _QUOTA_TEXTS = (
@@ -125,7 +136,6 @@ _QUOTA_TEXTS = (
     "too many tasks",
     "rate limit",
     "ratelimit",
-    "restricted mode",
 )
 """Of what there are too many is said: too many input pixels of a mean are as many next time."""
 
@@ -196,12 +206,16 @@ def _kind_of_answer(status: int, text: str) -> _Kind:
         return _TOO_LARGE
     if status == 401:
         return _UNKNOWN
+    if status < 500 and "restricted mode" in said:
+        return _RESTRICTED
     if status == 429 or (status in (400, 403) and _says(said, _QUOTA_TEXTS)):
         return _QUOTA
     if status >= 500 or status == 408:
         return _OVERLOAD
     if said.startswith("project "):
         return _FORBIDDEN
+    if _says(said, _OTHER_TEXTS):
+        return _OTHER
     if _says(said, _MISSING_TEXTS):
         return _MISSING
     if status == 403:

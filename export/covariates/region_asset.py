@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from export.covariates.region_mask import Inside
-from export.errors import StudyError
+from gee.errors import AssetError
 from gee.pixels import read_window
 from gee.session import ask
 
@@ -27,15 +27,13 @@ def asset_inside(asset: str, mask_values: tuple[int, ...] | None) -> Inside:
 
     Raises
     ------
-    StudyError
-        where the asset is neither.
     ServiceError
-        where it is not there, or may not be read.
+        where it is not there, is neither, or may not be read.
     """
     what = f"region.mask_asset '{asset}'"
     kind = ask(lambda: ee.data.getAsset(asset), what)["type"]
     if kind not in ("IMAGE", "TABLE"):
-        raise StudyError(f"{what} is of the kind {kind}; name one image, or a table of polygons")
+        raise AssetError(f"{what} is of the kind {kind}; name one image, or a table of polygons")
     if kind == "TABLE":
         image = ee.Image(0).byte().paint(ee.FeatureCollection(asset), 1)
     else:

@@ -1,6 +1,7 @@
 """What every step is handed: the study, the journal of what is done, progress, and a voice."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class Context:
     ----------
     say : prints a line for the user; every line also goes to the log
     holes : what could not be made although the run went on; each a sentence
+    warned : what need not be said a second time
     """
 
     study: Study
@@ -34,6 +36,7 @@ class Context:
     progress: Progress
     say: Callable[[str], None]
     holes: list[str] = field(default_factory=list)
+    warned: set[str] = field(default_factory=set)
 
     def hash_of(self, name: str) -> str:
         """Return the hash of a file that the study names."""
@@ -82,6 +85,20 @@ class Context:
         logger.warning(line)
         self.say(line)
 
+    def warn_of_quota(self, step: str) -> None:
+        """Say once that the project's quota is used up, where Earth Engine has said so."""
+        # Asked only where something is connected: to import the client takes a second.
+        session = sys.modules.get("gee.session")
+        if session is None or not session.quota_is_used_up() or "quota" in self.warned:
+            return
+        self.warned.add("quota")
+        self.warn(
+            step,
+            "this month's Earth Engine quota of the project is used up (restricted mode): it "
+            "answers on, to few requests at once, so that all takes longer. The next month or a "
+            "higher tier ends that; what is done is kept",
+        )
+
     def once(
         self, step: str, inputs: dict[str, Any], work: Callable[[], tuple[Sequence[Path], str]]
     ) -> bool:
@@ -112,7 +129,11 @@ def open_context(study: Study, progress: Progress, say: Callable[[str], None]) -
     logging.captureWarnings(capture=True)
     journal = Journal(study.folder / "journal.sqlite")
     try:
-        yield Context(study, journal, progress, say)
+        context = Context(study, journal, progress, say)
+        try:
+            yield context
+        finally:
+            context.warn_of_quota("note")
     except BaseException as error:
         logger.error("stopped: %s: %s", type(error).__name__, error)
         raise

@@ -12,6 +12,7 @@ from export.progress import Progress
 from export.study import Study
 from export.study.covariates import connect_to_earth_engine
 from export.study.grid import study_geobox
+from gee.errors import AssetError
 from gee.grid import grid_to_json
 
 
@@ -56,8 +57,13 @@ def make_region_mask(study: Study, progress: Progress) -> int:
     pixels = write_region_mask(path, geobox, inside, progress, workers)
     if not pixels:
         path.unlink()
+        if region.mask_asset is not None:
+            raise AssetError(
+                f"region.mask_asset '{region.mask_asset}': no pixel of the grid lies inside it; "
+                "check its extent and values against the edges of the region and mask_values"
+            )
         raise RasterError(
-            f"no pixel of the grid lies inside {region.mask or region.mask_asset}: its mask and "
-            "the edges of the region do not meet"
+            f"no pixel of the grid lies inside {region.mask}: it and the edges of the region do "
+            "not meet"
         )
     return pixels

@@ -208,7 +208,7 @@ def test_a_collection_is_no_mask(earth_engine_study: Any) -> None:
     path.write_text(json.dumps(document), "utf-8")
     study.write(region={"mask_asset": "projects/me/assets/years"})
     done = study.alm90("sites")
-    assert done.exit_code == 2, done.output
+    assert done.exit_code == 4, done.output
     assert "name one image, or a table of polygons" in done.stderr
 
 
