@@ -25,7 +25,6 @@ from export.flags import (
     flag_codes,
     flag_tags,
 )
-from export.raster_options import MAP_TILE_OPTIONS
 from export.rasters import write_geotiff
 from local_ml.features import Feature
 
@@ -244,7 +243,6 @@ def write_map_tile(
             band_names=bands,
             units=[predictor.target_unit if band in in_unit else "1" for band in bands],
             tags=tags,
-            creation=MAP_TILE_OPTIONS,
         )
     if folders.flags is not None:
         write_geotiff(
@@ -256,7 +254,6 @@ def write_map_tile(
             units=["1"],
             tags=tags | flag_tags(),
             categorical=[True],
-            creation=MAP_TILE_OPTIONS,
         )
     write_geotiff(
         folders.value / f"{name}.tif",
@@ -266,7 +263,6 @@ def write_map_tile(
         band_names=[predictor.target_name],
         units=[predictor.target_unit],
         tags=tags,
-        creation=MAP_TILE_OPTIONS,
     )
 
 

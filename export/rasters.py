@@ -166,7 +166,8 @@ class OpenBands:
             scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
             if not in_place or (scale, offset) != (1, 0):
                 values[index] = apply_scale(raw[index], scale, offset)
-            values[index, missing] = np.nan
+            if missing.any():
+                values[index, missing] = np.nan
         return values
 
 
@@ -215,7 +216,6 @@ def write_geotiff(
     units: Sequence[str],
     tags: Mapping[str, str],
     categorical: Sequence[bool] | None = None,
-    creation: Mapping[str, Any] = TILE_OPTIONS,
 ) -> None:
     """Write a tile as a GeoTIFF that is whole or absent; the same input gives the same bytes.
 
@@ -227,7 +227,6 @@ def write_geotiff(
     band_names, units : one a band
     tags : of the file
     categorical : which bands hold codes of categories; none by default
-    creation : options of the file's format
 
     Raises
     ------
@@ -241,9 +240,8 @@ def write_geotiff(
     categories = [False] * count if categorical is None else list(categorical)
     if not len(band_names) == len(units) == len(categories) == count:
         raise RasterError(f"{path}: {count} bands need as many names, units and kinds")
-    differences = {"predictor": FLOAT_PREDICTOR if array.dtype.kind == "f" else INTEGER_PREDICTOR}
     options = dict(
-        differences | dict(creation),
+        TILE_OPTIONS,
         count=count,
         height=height,
         width=width,

@@ -152,24 +152,22 @@ def _read_inside(
     block: tuple[int, int],
 ) -> np.ndarray:
     """Return (bands, rows, cols) float32, NaN also where a block holds no pixel of the region."""
-    (top, _), (left, _) = window
-    pieces = list(_pieces(window, inside, block))
-    if pieces == [window]:
+    if inside.all():
         return raster.read(names, window)
-    values = np.full((len(names), *inside.shape), np.nan, np.float32)
-    for piece in pieces:
+    (top, _), (left, _) = window
+    values = np.empty((len(names), *inside.shape), np.float32)
+    for piece, wanted in _pieces(window, inside, block):
         (first_row, end_row), (first_col, end_col) = piece
         rows, cols = slice(first_row - top, end_row - top), slice(first_col - left, end_col - left)
-        values[:, rows, cols] = raster.read(names, piece)
+        values[:, rows, cols] = raster.read(names, piece) if wanted else np.nan
     return values
 
 
-def _pieces(window: Window, inside: np.ndarray, block: tuple[int, int]) -> Iterator[Window]:
-    """Yield windows that hold the blocks with a pixel inside; blocks side by side go together."""
+def _pieces(
+    window: Window, inside: np.ndarray, block: tuple[int, int]
+) -> Iterator[tuple[Window, bool]]:
+    """Divide a window into runs of blocks side by side that hold pixels inside, or none."""
     (top, bottom), (left, right) = window
-    if inside.all():
-        yield window
-        return
     high, wide = (-(-FEWEST_PX // side) * side for side in block)
     for row in range(top // high * high, bottom, high):
         first_row, end_row = max(row, top), min(row + high, bottom)
@@ -181,5 +179,4 @@ def _pieces(window: Window, inside: np.ndarray, block: tuple[int, int]) -> Itera
         needed = [(a, b, bool(strip[:, a - left : b - left].any())) for a, b in edges]
         for wanted, run in groupby(needed, key=lambda piece: piece[2]):
             along = list(run)
-            if wanted:
-                yield (first_row, end_row), (along[0][0], along[-1][1])
+            yield ((first_row, end_row), (along[0][0], along[-1][1])), wanted
