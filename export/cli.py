@@ -350,12 +350,49 @@ def report(folder: StudyFolder) -> None:
 
 
 @app.command()
-def view(folder: StudyFolder) -> None:
+def view(
+    folder: StudyFolder,
+    geemap: Annotated[
+        bool,
+        typer.Option(
+            "--geemap", help="write view_geemap.html instead: Earth Engine's composites under it"
+        ),
+    ] = False,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve",
+            help="with --geemap and a study of url = 'local:FOLDER': answer the page's requests "
+            "for composites until Ctrl-C",
+        ),
+    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="of 127.0.0.1, for --serve")] = 8124,
+    basemap: Annotated[
+        str | None,
+        typer.Option(
+            help="with --geemap: tiles beneath, such as OpenStreetMap", show_default=False
+        ),
+    ] = None,
+) -> None:
     """Write view.html: map, sites and covariates to look at in a browser, without a network."""
-    with _study(folder) as context:
-        from export.steps.view import view_step
+    if not geemap and (serve or basemap is not None):
+        raise typer.BadParameter("--serve and --basemap go with --geemap")
+    if not geemap:
+        with _study(folder) as context:
+            from export.steps.view import view_step
 
-        view_step(context)
+            view_step(context)
+        return
+    with _exit_codes():
+        from export.steps.view import seen_by_browsers, serve_until_interrupted
+
+        with seen_by_browsers(folder, port if serve else None) as answered:
+            with _study(folder) as context:
+                from export.steps.view import geemap_step
+
+                geemap_step(context, answered, basemap)
+            if serve:
+                serve_until_interrupted(typer.echo)
 
 
 @earthengine.command()

@@ -35,3 +35,9 @@ class MissingInputError(ExportError):
 
 class MissingStepError(ExportError):
     """A step was asked for whose input no earlier step has made yet."""
+
+
+class MissingPackageError(ExportError):
+    """A command was asked for that needs a package which is not installed."""
+
+    exit_code = 2

@@ -1,10 +1,14 @@
 """`view`: the study on a map, at whatever step it is."""
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from export.fingerprints import fingerprint
 from export.steps.context import Context
+from export.study import Study
 
 
 def view_step(context: Context) -> None:
@@ -45,3 +49,48 @@ def _raster_mask(context: Context) -> str | None:
     """Return the mask that the view reads where the user put it."""
     region = context.study.settings.region
     return None if region is None or region.mask_is_made else region.mask
+
+
+def geemap_step(context: Context, answered: Study | None, basemap: str | None) -> None:
+    """Write view_geemap.html: each time anew, for the service keeps its tiles for hours only.
+
+    Parameters
+    ----------
+    answered : the study as browsers are answered for it; None where it is as it stands
+    """
+    from export.view.composites import computes_in_process
+    from export.view.notebook import study_map, write_page
+
+    study = context.study
+    settings = study.settings.earthengine
+    if settings is None:
+        context.tell("view", "study.toml has no [earthengine]: the page is without composites")
+    elif answered is None and computes_in_process(settings):
+        context.warn(
+            "view",
+            "composites are left out, since they are computed in this process alone; "
+            f"`alm90 view {study.folder} --geemap --serve` answers the browser, too",
+        )
+    write_page(study_map(answered or study, context.progress, basemap), study.geemap_file)
+    context.tell("view", f"{study.geemap_file}: open it in a browser that has a network")
+
+
+@contextmanager
+def seen_by_browsers(folder: Path, port: int | None) -> Iterator[Study | None]:
+    """Give the study with a service of its own that answers browsers; None without a port."""
+    if port is None:
+        yield None
+        return
+    from export.view.composites import answering_browsers
+
+    with answering_browsers(Study.load(folder), port) as answered:
+        yield answered
+
+
+def serve_until_interrupted(say: Callable[[str], None]) -> None:
+    """Wait for Ctrl-C, which ends the command well."""
+    say("answering the page's requests; stop with Ctrl-C")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        say("stopped")

@@ -67,6 +67,16 @@ class Scale:
         return self.colours[int(self.places(np.array([value]))[0]) - 1]
 
     @property
+    def ramp(self) -> str:
+        """The colours as a CSS gradient in steps."""
+        share = 100 / len(self.colours)
+        stops = [
+            f"{colour} {place * share:.4g}% {(place + 1) * share:.4g}%"
+            for place, colour in enumerate(self.colours)
+        ]
+        return f"linear-gradient(to right, {', '.join(stops)})"
+
+    @property
     def ticks(self) -> tuple[tuple[float, str], ...]:
         """Round values with their places along the key in per cent, and as they are written."""
         span = self.high - self.low

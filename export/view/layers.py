@@ -4,6 +4,7 @@ In: the files of the map, and covariate tiles. Out: frozen `Layer`s, values in t
 files.
 """
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -58,6 +59,10 @@ class Layer:
     key: Scale | Classes
     picture: bytes
     bounds: Bounds
+
+    @property
+    def data_uri(self) -> str:
+        return f"data:image/png;base64,{base64.b64encode(self.picture).decode()}"
 
 
 def map_layers(

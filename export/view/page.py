@@ -4,12 +4,10 @@ In: a study at any step. Out: `view.html`, UTF-8; the same study gives the same 
 (BSD-2-Clause) is carried inside it, with its licence.
 """
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from export.progress import Progress
@@ -20,10 +18,10 @@ from export.study.grid import region_text, study_geobox
 from export.view.colours import Scale
 from export.view.contents import Site, View, read_view
 from export.view.layers import Layer
+from export.view.templates import FOLDER, environment
 from local_ml.files import write_whole
 
-_HERE = Path(__file__).parent
-_LEAFLET = _HERE / "leaflet"
+_LEAFLET = FOLDER / "leaflet"
 
 
 def write_view(study: Study, path: Path, progress: Progress, provenance: str) -> View:
@@ -39,32 +37,9 @@ def write_view(study: Study, path: Path, progress: Progress, provenance: str) ->
         where what there is of the study cannot be read.
     """
     view = read_view(study, progress)
-    page = _environment().get_template("template.html").render(_context(view, provenance))
+    page = environment().get_template("template.html").render(_context(view, provenance))
     write_whole(path, page.encode())
     return view
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["ramp"] = ramp
-    environment.tests["scale"] = lambda key: isinstance(key, Scale)
-    return environment
-
-
-def ramp(key: Scale) -> str:
-    """Return a scale's colours as a CSS gradient in steps."""
-    share = 100 / len(key.colours)
-    stops = [
-        f"{colour} {place * share:.4g}% {(place + 1) * share:.4g}%"
-        for place, colour in enumerate(key.colours)
-    ]
-    return f"linear-gradient(to right, {', '.join(stops)})"
 
 
 def _context(view: View, provenance: str) -> dict[str, Any]:
@@ -89,11 +64,11 @@ def _context(view: View, provenance: str) -> dict[str, Any]:
         "design": design_phrase(view.design) if view.design is not None else None,
         "report": study.report_file.name if study.report_file.exists() else None,
         "provenance": provenance,
-        "style": _text(_HERE / "style.css"),
+        "style": _text(FOLDER / "style.css"),
         "leaflet_style": _text(_LEAFLET / "leaflet.css"),
         "leaflet_licence": _text(_LEAFLET / "LICENSE"),
         "leaflet": _without_source_map(_text(_LEAFLET / "leaflet.js")),
-        "script": _text(_HERE / "view.js"),
+        "script": _text(FOLDER / "view.js"),
         "data": _json(_data(view)),
     }
 
@@ -116,7 +91,7 @@ def _data(view: View) -> dict[str, Any]:
 
 def _layer_data(layer: Layer) -> dict[str, Any]:
     data: dict[str, Any] = {
-        "picture": f"data:image/png;base64,{base64.b64encode(layer.picture).decode()}",
+        "picture": layer.data_uri,
         "bounds": _corners(layer.bounds),
         "title": layer.title,
         "colours": layer.key.colours,
