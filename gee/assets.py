@@ -46,6 +46,18 @@ def make_folder(name: str) -> None:
             ask(partial(ee.data.createFolder, folder), f"folder '{folder}'")
 
 
+def listed(folder: str) -> set[str]:
+    """Return the full names of what lies in a folder for assets; one listing finds all.
+
+    Raises
+    ------
+    AssetError
+        there is no such folder, or it is not open to this account.
+    """
+    found = ask(partial(ee.data.listAssets, {"parent": folder}), f"folder '{folder}'")
+    return {str(entry["name"]) for entry in found["assets"]}
+
+
 def check_image(name: str, names: Sequence[str], geobox: GeoBox) -> None:
     """See that an image can stand for what was staged into it.
 

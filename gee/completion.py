@@ -6,7 +6,7 @@ else would fail again.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from gee.batch import LONGEST_POLL_S, Export, Task, start, tasks
@@ -25,20 +25,21 @@ class Ended(NamedTuple):
 
 def complete(
     exports: Sequence[Export],
-    divide: Callable[[Export], Sequence[Export]],
+    divide: Callable[[Export], Sequence[Export] | None],
     gone: Collection[str] = (),
     poll_s: float = 10.0,
-    progress: Callable[[Mapping[str, Task]], None] | None = None,
+    progress: Callable[[Collection[str]], None] | None = None,
 ) -> list[Ended]:
     """Start what is not under way, and return when all exports have ended.
 
     Parameters
     ----------
     exports : all are looked up by one listing, at first and at each later look
-    divide : from an export that is too heavy to parts of it; to none where it is not divided more
+    divide : from an export that is too heavy to those of its parts that are to be made; None where
+        it is not divided any more
     gone : keys of exports whose task was done, but whose result is there no more
     poll_s : seconds to the first look; later ones are farther apart, up to a minute
-    progress : called with all tasks after each look
+    progress : called after each look with the keys of all that has not ended
 
     A run that is stopped loses nothing: the next one finds what is waiting, running or done.
 
@@ -52,18 +53,16 @@ def complete(
     looked_at: set[str] = set()
     starts: dict[str, int] = {}
     ended: list[Ended] = []
-    seen: dict[str, Task] = {}
     while left:
         found = tasks(left)
         for key, export in list(left.items()):
             task = found.get(key)
             if task is not None and isinstance(task.error, TooLargeError):
                 parts = divide(export)
-                if parts or key in looked_at:
+                if parts is not None or key in looked_at:
                     del left[key]
-                    seen.pop(key, None)
-                    left |= {part.key: part for part in parts}
-                    ended += [] if parts else [Ended(export, task)]
+                    left |= {part.key: part for part in parts or ()}
+                    ended += [Ended(export, task)] if parts is None else []
                     continue
             if task is None or _is_to_be_started(task, key in looked_at, key in gone):
                 starts[key] = starts.get(key, 0) + 1
@@ -76,13 +75,12 @@ def complete(
                 raise RefusedError(
                     f"task {export.description} was cancelled; the same command starts it anew"
                 )
-            seen[key] = task
             looked_at.add(key)
             if task.state == "done":
                 del left[key]
                 ended.append(Ended(export, task))
         if progress is not None:
-            progress(seen)
+            progress(left)
         if left.keys() <= looked_at:
             time.sleep(poll_s if left else 0)
             poll_s = min(LONGEST_POLL_S, poll_s * 1.5)

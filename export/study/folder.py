@@ -77,6 +77,11 @@ class Study:
         return self.folder / "covariates"
 
     @cached_property
+    def fetched_folder(self) -> Path:
+        """Files of batch exports, for as long as tiles are made from them."""
+        return self.covariates_folder / "fetched"
+
+    @cached_property
     def region_mask_file(self) -> Path:
         """The mask on the study's grid, where it is made of polygons or of an asset."""
         return self.covariates_folder / "region_mask.tif"

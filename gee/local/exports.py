@@ -42,6 +42,8 @@ TABLE_FIELDS = {
     "priority",
     "maxErrorMeters",
 }
+BLOCK_PX = 256
+"""Files of an export have a multiple of this as sides."""
 SHARD_PX = 16_384
 """Side of the files into which an export without `tileDimensions` is cut."""
 
@@ -68,9 +70,9 @@ def check_request(kind: str, request: dict[str, Any]) -> None:
         raise NotImplementedHereError("an export to another place than Drive or Cloud Storage")
     size = (options.get("geoTiffOptions") or {}).get("tileDimensions") or {}
     for side in size.values():
-        if int(side) % 256:
+        if int(side) % BLOCK_PX:
             raise InvalidRequestError(
-                f"fileDimensions must be multiples of the shard size 256, not {side}."
+                f"fileDimensions must be multiples of the shard size {BLOCK_PX}, not {side}."
             )
 
 

@@ -180,6 +180,12 @@ def sampled_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def make_study() -> Callable[[Path], EarthEngineStudy]:
+    """`make_study(folder)`: of the settings that `sampled_study` has."""
+    return lambda folder: EarthEngineStudy(folder, VALUES)
+
+
 @pytest.fixture
 def earth_engine_study(sampled_study: Path, tmp_path: Path) -> Iterator[EarthEngineStudy]:
     """A copy of it, to be changed; the client is left disconnected."""

@@ -1,0 +1,68 @@
+"""Drive as the place of what was exported: a folder here, into which the user puts its files.
+
+In: exports to Drive, and the folder. Out: the files that are there, and the names of those that
+are not.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from export.covariates.staging.files import PieceFile, are_whole, check_file
+from export.covariates.staging.pieces import Piece
+from export.covariates.staging.places import files_of
+from gee.batch import Export, ToDrive
+
+
+class DriveFiles:
+    """Files that come by way of Drive (a `Place`).
+
+    Parameters
+    ----------
+    folder : of Drive, to which is exported
+    files : folder of this machine, into which the user puts what was exported
+    """
+
+    comes_back = False
+
+    def __init__(self, folder: str, files: Path) -> None:
+        self._folder, self._files = folder, files
+
+    def destination(self, base: str) -> ToDrive:
+        return ToDrive(self._folder, base)
+
+    def present(self, exports: Sequence[Export]) -> set[str]:
+        names = self._names()
+        return {
+            export.key
+            for export in exports
+            if are_whole([span for _, span in self._found(export, names)], export.geobox)
+        }
+
+    def files(self, exported: Mapping[Piece, Export]) -> dict[Piece, list[PieceFile]]:
+        """Return the files of pieces, as far as they are here."""
+        names = self._names()
+        return {
+            piece: [
+                PieceFile(path, (piece.window[0] + row, piece.window[1] + col, height, width))
+                for path, (row, col, height, width) in self._found(export, names)
+            ]
+            for piece, export in exported.items()
+        }
+
+    def lacking(self, export: Export) -> list[str]:
+        """Return the names of files of an export that are not here."""
+        names = self._names()
+        return [name for name in export.file_names if name not in names]
+
+    def _names(self) -> set[str]:
+        return {path.name for path in self._files.iterdir()} if self._files.is_dir() else set()
+
+    def _found(
+        self, export: Export, names: set[str]
+    ) -> list[tuple[Path, tuple[int, int, int, int]]]:
+        assert isinstance(export.destination, ToDrive)
+        found = files_of(export.destination.prefix, names)
+        return [
+            (self._files / name, check_file(self._files / name, export.names, export.geobox, first))
+            for name, first in found.items()
+        ]

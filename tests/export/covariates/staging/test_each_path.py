@@ -1,0 +1,253 @@
+"""Batch exports through the command line: the tiles are those of the direct path, byte for byte.
+
+Faults caught: a path that changes pixels, tags or fingerprints; what is done computed or asked for
+again; a change of one setting that redoes all; an asset or a file taken for what it is not.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import ee
+import numpy as np
+import pytest
+import rasterio
+
+from gee.session import local_service
+
+FOLDER = "projects/alm90-local/assets/alm90"
+HEAVY = "air_temperature"
+
+
+def bring_from_drive(staged_study: Any) -> None:
+    """Do what a user does: put Drive's files into the folder."""
+    shutil.copytree(
+        staged_study.exports / "drive" / "alm90", staged_study.folder / "drive", dirs_exist_ok=True
+    )
+
+
+class TestStaged:
+    @pytest.mark.parametrize("export_px", [32, 2048])
+    def test_same_tiles_and_a_second_run_asks_for_nothing(
+        self, staged_study: Any, export_px: int
+    ) -> None:
+        """Windows of one tile each, and one of all: requests span assets or lie within one."""
+        staged_study.use(path="staged", staging_folder=FOLDER, export_px=export_px)
+        done = staged_study.export()
+        assert "path staged: the study says path = 'staged'" in done.stdout
+        exports = 4 if export_px == 32 else 1
+        assert f"batch exports: {exports}, of which 0 are done already" in done.stdout
+        assert staged_study.tiles_are_those_of_the_direct_path()
+        assert staged_study.sent("image:export") == exports
+        asked = json.dumps(staged_study.study.pixel_requests())
+        assert f"{FOLDER}/climate_" in asked, "read from the assets"
+        assert "ERA5" not in asked, "and from nowhere else"
+        staged_study.forget_requests()
+        again = staged_study.export()
+        assert "(0 written, 4 kept)" in again.stdout
+        assert staged_study.sent("image:export") == staged_study.sent("image:computePixels") == 0
+
+    def test_assets_that_are_there_are_used(self, staged_study: Any) -> None:
+        staged_study.use(path="staged", staging_folder=FOLDER, export_px=32)
+        staged_study.export()
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        staged_study.forget_requests()
+        done = staged_study.export()
+        assert "batch exports: 4, of which 4 are done already" in done.stdout
+        assert staged_study.sent("image:export") == 0
+        assert staged_study.tiles_are_those_of_the_direct_path()
+
+    def test_an_asset_that_is_gone_is_made_anew(self, staged_study: Any) -> None:
+        """Fault: the list of tasks says that it is done."""
+        staged_study.use(path="staged", staging_folder=FOLDER)
+        staged_study.export()
+        (asset,) = [entry["name"] for entry in ee.data.listAssets(FOLDER)["assets"]]
+        ee.data.deleteAsset(asset)
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        staged_study.forget_requests()
+        staged_study.export()
+        assert staged_study.sent("image:export") == 1
+        assert staged_study.tiles_are_those_of_the_direct_path()
+
+    def test_tiles_of_one_path_are_done_for_another(self, staged_study: Any) -> None:
+        staged_study.use(path="staged", staging_folder=FOLDER)
+        staged_study.export()
+        staged_study.use(path="direct")
+        assert "(0 written, 4 kept)" in staged_study.export().stdout
+
+    def test_one_changed_setting_redoes_its_group_alone(self, staged_study: Any) -> None:
+        staged_study.use(path="bucket", bucket="my-bucket")
+        staged_study.export()
+        staged_study.forget_requests()
+        staged_study.use(climate={"summer_months": [6, 7]}, path="bucket", bucket="my-bucket")
+        assert "(0 written, 4 kept)" in staged_study.export().stdout, "none that was asked for"
+        staged_study.use(years=[2018, 2019])
+        assert staged_study.study.alm90("sample").exit_code == 0
+        staged_study.export()
+        service = local_service()
+        assert service is not None
+        sent = [record.body["description"] for record in service.requests.calls("image:export")]
+        assert len(sent) == 1
+        assert sent[0].startswith("climate-")
+
+    def test_an_asset_of_another_shape_is_an_error(self, staged_study: Any) -> None:
+        staged_study.use(path="staged", staging_folder=FOLDER)
+        staged_study.export()
+        catalogue = staged_study.exports / "catalogue.json"
+        document = json.loads(catalogue.read_text("utf-8"))
+        (entry,) = [one for name, one in document["assets"].items() if "climate" in name]
+        file = staged_study.exports / entry["files"][0]["path"]
+        with rasterio.open(file) as dataset:
+            values, profile = dataset.read(), dataset.profile
+        profile.update(height=40)
+        with rasterio.open(file, "w", **profile) as dataset:
+            dataset.write(values[:, :40])
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        staged_study.study.write(earthengine={"deadline_s": 300.0})  # connects anew
+        done = staged_study.export(code=4)
+        assert "doesn't cover the window" in done.stderr
+        assert f"{FOLDER}/climate_" in done.stderr
+
+
+class TestFiles:
+    @pytest.mark.parametrize("export_px", [32, 2048])
+    def test_same_tiles_from_a_bucket(self, staged_study: Any, export_px: int) -> None:
+        staged_study.use(path="bucket", bucket="my-bucket", export_px=export_px)
+        staged_study.export()
+        assert staged_study.tiles_are_those_of_the_direct_path()
+        assert staged_study.sent("image:computePixels") == 0
+        assert not (staged_study.folder / "covariates" / "fetched").exists(), "only on the way"
+        staged_study.forget_requests()
+        assert "(0 written, 4 kept)" in staged_study.export().stdout
+        assert staged_study.sent("image:export") == staged_study.sent("storage:list") == 0
+
+    def test_same_tiles_from_drive(self, staged_study: Any) -> None:
+        staged_study.use(path="drive", drive_files="drive")
+        done = staged_study.export(code=4)
+        wanted = sorted(path.name for path in (staged_study.exports / "drive" / "alm90").iterdir())
+        assert len(wanted) == 2
+        assert all(name in done.stderr for name in wanted), "each file is named"
+        assert "Download" in done.stderr
+        bring_from_drive(staged_study)
+        staged_study.forget_requests()
+        staged_study.export()
+        assert staged_study.tiles_are_those_of_the_direct_path()
+        assert staged_study.sent("image:export") == staged_study.sent("image:computePixels") == 0
+
+    def test_shards_of_one_export_are_put_together(
+        self, staged_study: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The service's names of parts: base-yMin-xMin."""
+        monkeypatch.setattr("gee.batch.BLOCK_PX", 1)
+        monkeypatch.setattr("gee.batch.LARGEST_FILE_PX", 40)
+        monkeypatch.setattr("gee.local.exports.BLOCK_PX", 1)
+        staged_study.use(path="bucket", bucket="my-bucket")
+        staged_study.export()
+        names = [path.name for path in (staged_study.exports / "cloud").rglob("*.tif")]
+        assert any(name.endswith("-0000000040-0000000040.tif") for name in names)
+        assert len(names) == 8
+        assert staged_study.tiles_are_those_of_the_direct_path()
+
+    def test_what_waits_for_drive_is_not_exported_again(self, staged_study: Any) -> None:
+        """Fault: the service forgets tasks after days; the user has the files still to come."""
+        staged_study.use(path="drive", drive_files="drive")
+        staged_study.export(code=4)
+        staged_study.study.write(earthengine={"deadline_s": 300.0})  # a service that knows no task
+        staged_study.export(code=4)
+        assert staged_study.sent("image:export") == 0
+
+
+class TestFilesOfDrive:
+    @pytest.fixture
+    def brought(self, staged_study: Any) -> Any:
+        staged_study.use(path="drive", drive_files="drive", export_px=32)
+        staged_study.export(code=4)
+        bring_from_drive(staged_study)
+        return staged_study
+
+    @staticmethod
+    def file(brought: Any, group: str) -> Any:
+        return min((brought.folder / "drive").glob(f"{group}_*.tif"))
+
+    @staticmethod
+    def rewrite(path: Any, change: Any, **profile: Any) -> None:
+        with rasterio.open(path) as dataset:
+            values, names = dataset.read(), dataset.descriptions
+            options = {**dataset.profile, **profile}
+        with rasterio.open(path, "w", **options) as dataset:
+            dataset.write(change(values))
+            dataset.descriptions = names
+
+    @pytest.mark.parametrize("fill", [np.nan, -np.inf])
+    def test_other_fills_of_masked_pixels(self, brought: Any, fill: float) -> None:
+        for path in (brought.folder / "drive").iterdir():
+            self.rewrite(path, lambda v: np.where(v == -9999, np.float32(fill), v), nodata=None)
+        brought.export()
+        assert brought.tiles_are_those_of_the_direct_path()
+
+    def test_a_missing_file_leaves_a_hole_that_is_filled_later(self, brought: Any) -> None:
+        path = self.file(brought, "climate")
+        kept = path.read_bytes()
+        path.unlink()
+        done = brought.export(code=5)
+        assert path.name in done.stdout
+        assert f"waits for {path.name}" in done.stderr
+        assert sorted(brought.study.tile_bytes()) == sorted(brought.expected)[1:]
+        path.write_bytes(kept)
+        brought.export()
+        assert brought.tiles_are_those_of_the_direct_path()
+
+    def test_a_file_of_another_grid_is_refused(self, brought: Any) -> None:
+        path = self.file(brought, "climate")
+        others = sorted((brought.folder / "drive").glob("climate_*.tif"))
+        shutil.copy(others[-1], path)
+        done = brought.export(code=3)
+        assert str(path) in done.stderr
+        assert "by its name they begin at row 0" in done.stderr
+        self.rewrite(path, lambda v: v, transform=rasterio.Affine(0.003, 0, 93, 0, -0.003, 35.1))
+        done = brought.export(code=3)
+        assert f"{path} lies on another grid" in done.stderr
+
+    def test_a_file_of_other_bands_is_refused(self, brought: Any) -> None:
+        path = self.file(brought, "climate")
+        shutil.copy(self.file(brought, "terrain"), path)
+        done = brought.export(code=3)
+        assert f"{path} has other bands: elevation, slope, not precipitation" in done.stderr
+
+    def test_a_file_that_is_cut_off_is_refused(self, brought: Any) -> None:
+        path = self.file(brought, "climate")
+        path.write_bytes(path.read_bytes()[:200])
+        done = brought.export(code=3)
+        assert str(path) in done.stderr
+
+    def test_other_files_in_the_folder_are_left_alone(self, brought: Any) -> None:
+        (brought.folder / "drive" / "notes.txt").write_text("mine")
+        (brought.folder / "drive" / "climate_r00000_c00000.tif").write_bytes(b"not ours")
+        brought.export()
+        assert brought.tiles_are_those_of_the_direct_path()
+
+
+class TestAuto:
+    @staticmethod
+    def write_probe(staged_study: Any, **measured: Any) -> None:
+        kind = {
+            "kind": "direct", "names": [HEAVY], "shape": [32, 32], "seconds": 2.0,
+            "eecu_seconds": None, "refused": None, **measured,
+        }  # fmt: skip
+        (staged_study.folder / "covariates" / "probe.json").write_text(
+            json.dumps({"schema_version": 1, "kinds": [kind]}), "utf-8"
+        )
+
+    def test_stages_what_a_probe_showed_to_be_too_heavy(self, staged_study: Any) -> None:
+        self.write_probe(staged_study, refused="User memory limit exceeded")
+        staged_study.use(staging_folder=FOLDER)
+        done = staged_study.export()
+        assert "path staged: a probe of air_temperature was refused (User memory" in done.stdout
+        assert staged_study.tiles_are_those_of_the_direct_path()
+
+    def test_is_direct_without_a_probe(self, staged_study: Any) -> None:
+        staged_study.use(staging_folder=FOLDER)
+        assert "path direct: no probe" in staged_study.export().stdout
+        assert staged_study.sent("image:export") == 0
