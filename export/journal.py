@@ -105,6 +105,12 @@ class Journal:
             row = self._one("SELECT fingerprint FROM done WHERE step = ? AND key = ?", (step, key))
         return row is not None and row[0] == fingerprint and self.is_unaltered(step, key)
 
+    def made_from(self, step: str, key: str) -> str | None:
+        """Return from which inputs `step` was done for `key`; None where its files are altered."""
+        with self._lock:
+            row = self._one("SELECT fingerprint FROM done WHERE step = ? AND key = ?", (step, key))
+        return str(row[0]) if row is not None and self.is_unaltered(step, key) else None
+
     def is_unaltered(self, step: str, key: str) -> bool:
         """Say whether what `step` wrote for `key`, from whatever inputs, is there as it was."""
         with self._lock:

@@ -5,9 +5,10 @@ In: covariate tiles, ours or another's, and a predictor. Out: the files of each 
 Features are bound to bands by name.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from export.errors import ExportError, RasterError, TileError
 from export.journal import Journal
@@ -15,6 +16,7 @@ from export.map_tile import PixelCounts, PixelPredictor, TileFolders
 from export.parallel import in_order
 from export.progress import Progress
 from export.rasters import read_info
+from export.remote import is_remote
 from export.tile_parts import TilePart, tile_parts
 from export.tile_prediction import TileJob, TileOutcome, predict_job
 from local_ml.names import nearest
@@ -41,6 +43,16 @@ class PredictReport:
     counts: PixelCounts
 
 
+class Machines(Protocol):
+    """Other machines, to which tiles are sent."""
+
+    def outcomes(self, jobs: Iterable[TileJob | TileOutcome]) -> Iterator[TileOutcome]:
+        """Yield what became of tiles, in any order, with their files in place.
+
+        What is an outcome already is passed on. Of `jobs` only a few are taken beforehand.
+        """
+
+
 def predict_tiles(
     tiles: Sequence[Path],
     predictor: PixelPredictor,
@@ -49,6 +61,7 @@ def predict_tiles(
     progress: Progress,
     workers: int = 0,
     band_names: Sequence[str] | None = None,
+    machines: Machines | None = None,
 ) -> PredictReport:
     """Predict tiles, those that the journal holds as done excepted.
 
@@ -60,6 +73,7 @@ def predict_tiles(
         several (see `tile_parts`)
     workers : threads; 0: one a core. The files don't depend on it
     band_names : names of the tiles' bands, where the files have none
+    machines : that predict in place of this process
 
     Raises
     ------
@@ -70,35 +84,38 @@ def predict_tiles(
     parts = [part for found in in_order(_parts, tiles, workers) for part in found]
     if len({part.name for part in parts}) < len(parts):
         raise TileError("two of the covariate tiles have the same name")
+    names = None if band_names is None else tuple(band_names)
     for path in tiles[:1]:
         _require_features(path, predictor, band_names)
 
-    def make(part: TilePart) -> TileOutcome:
+    def look(part: TilePart) -> TileJob | TileOutcome:
+        """Say what is to be done for one tile; where it lies elsewhere, its reader must look."""
         name = part.name
+        job = TileJob(name, part.tile, None, predictor.fingerprint, folders, names, part.window)
+        if is_remote(part.tile):
+            return replace(job, made_already=journal.made_from(STEP, name))
         try:
-            job = TileJob(
-                name,
-                part.tile,
-                journal.file_hash(part.tile),
-                predictor.fingerprint,
-                folders,
-                None if band_names is None else tuple(band_names),
-                part.window,
-            )
-            if journal.is_done(STEP, name, job.made_from):
-                counts = PixelCounts.from_tags(read_info(folders.files(name)[0]).tags)
-                return TileOutcome(name, job.made_from, True, counts)
+            job = replace(job, tile_sha256=journal.file_hash(part.tile))
         except ExportError as error:
-            return TileOutcome(name, "", False, PixelCounts(), str(error))
-        return predict_job(job, predictor)
+            return TileOutcome(name, "", reason=str(error))
+        made_from = job.made_from(str(job.tile_sha256))
+        if journal.is_done(STEP, name, made_from):
+            return TileOutcome(name, made_from, skipped=True)
+        return job
 
-    files: dict[str, Path] = {}
+    def make(part: TilePart) -> TileOutcome:
+        found = look(part)
+        return found if isinstance(found, TileOutcome) else predict_job(found, predictor)
+
+    if machines is None:
+        outcomes = in_order(make, parts, workers)
+    else:
+        outcomes = machines.outcomes(in_order(look, parts, workers))
+    kept: dict[str, bool] = {}
     failed: dict[str, str] = {}
-    written: list[str] = []
-    skipped: list[str] = []
     total = PixelCounts()
     with progress.task("map tiles", len(parts)) as task:
-        for outcome in in_order(make, parts, workers):
+        for outcome in outcomes:
             name = outcome.name
             if outcome.reason is not None:
                 failed[name] = outcome.reason
@@ -106,13 +123,21 @@ def predict_tiles(
                     stale.unlink(missing_ok=True)
                 journal.record_failure(STEP, name, outcome.reason)
             else:
-                files[name] = folders.files(name)[0]
-                total += outcome.counts
-                (skipped if outcome.skipped else written).append(name)
-                if not outcome.skipped:
+                kept[name] = outcome.skipped
+                if outcome.skipped:
+                    total += PixelCounts.from_tags(read_info(folders.files(name)[0]).tags)
+                else:
+                    total += outcome.counts
                     journal.record(STEP, name, outcome.made_from, folders.files(name))
             task.advance()
-    return PredictReport(files, tuple(written), tuple(skipped), failed, total)
+    made = [part.name for part in parts if part.name in kept]  # other machines keep no order
+    return PredictReport(
+        {name: folders.files(name)[0] for name in made},
+        tuple(name for name in made if not kept[name]),
+        tuple(name for name in made if kept[name]),
+        {part.name: failed[part.name] for part in parts if part.name in failed},
+        total,
+    )
 
 
 def _parts(tile: Path) -> list[TilePart]:

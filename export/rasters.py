@@ -30,6 +30,7 @@ from export.raster_options import (
     SCRATCH_OPTIONS,
     TILE_OPTIONS,
 )
+from export.remote import gdal_name, is_remote
 from local_ml.files import write_whole
 from local_ml.names import nearest
 
@@ -70,10 +71,10 @@ class RasterInfo:
 def open_raster(path: Path) -> Iterator[Any]:
     """Open a raster for reading; GDAL's word on a bad file becomes a RasterError with its path."""
     try:
-        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), rasterio.open(path) as dataset:
+        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), rasterio.open(gdal_name(path)) as dataset:
             yield dataset
     except (RasterioError, CPLE_BaseError) as error:
-        if not path.exists():
+        if not is_remote(path) and not path.exists():
             raise RasterError(f"{path} is not there") from error
         raise RasterError(
             f"{path} cannot be read as a raster ({error.__cause__ or error}). It may be "

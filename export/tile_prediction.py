@@ -6,12 +6,13 @@ what is remembered of them, is known to `export.predict` alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from export.covariates.tiles import REGION_BAND
 from export.errors import ExportError, WriteError
 from export.fingerprints import fingerprint
+from export.journal import file_sha256
 from export.map_tile import (
     FLAGGED_FROM,
     FORMAT_VERSION,
@@ -22,6 +23,7 @@ from export.map_tile import (
     write_map_tile,
 )
 from export.rasters import Window, read_info
+from export.remote import at_hand, gdal_name
 from export.tile_parts import TilePart, read_part
 from local_ml.errors import LocalMLError
 
@@ -34,28 +36,29 @@ class TileJob:
     ----------
     name : of the tile, and of the files made of it
     tile : the covariate tile
-    tile_sha256 : of its bytes
+    tile_sha256 : of its bytes; None where only who reads it can know that
     model : fingerprint of the model
     folders : where the files go
     band_names : names of the tile's bands, where the file has none
     window : the pixels of a large tile that are to be predicted; None: all
+    made_already : what the files that are there were made from; None where there are none
     """
 
     name: str
     tile: Path
-    tile_sha256: str
+    tile_sha256: str | None
     model: str
     folders: TileFolders
     band_names: tuple[str, ...] | None = None
     window: Window | None = None
+    made_already: str | None = None
 
-    @property
-    def made_from(self) -> str:
-        """Fingerprint of all that decides the bytes of the tile's files."""
+    def made_from(self, tile_sha256: str) -> str:
+        """Return the fingerprint of all that decides the bytes of the tile's files."""
         return fingerprint(
             format=FORMAT_VERSION,
             model=self.model,
-            tile=self.tile_sha256,
+            tile=tile_sha256,
             window=self.window,
             band_names=None if self.band_names is None else list(self.band_names),
             files=len(self.folders.all),
@@ -69,15 +72,15 @@ class TileOutcome:
     Parameters
     ----------
     made_from : fingerprint of what its files are made from; empty where that was not known
-    skipped : whether they were there already
-    counts : of its pixels
+    skipped : whether they were there already, made from the same
+    counts : of the pixels of a tile made now
     reason : why there is no file; None where there is
     """
 
     name: str
     made_from: str
-    skipped: bool
-    counts: PixelCounts
+    skipped: bool = False
+    counts: PixelCounts = field(default_factory=PixelCounts)
     reason: str | None = None
 
 
@@ -89,16 +92,23 @@ def predict_job(job: TileJob, predictor: PixelPredictor) -> TileOutcome:
     WriteError
         where the disk takes no more.
     """
-    part = TilePart(job.name, job.tile, job.window)
+    file, made_from = job.tile, ""
     try:
-        found = read_part(part, bands_to_read(job.tile, predictor, job.band_names), job.band_names)
+        with at_hand(job.tile) as file:
+            made_from = job.made_from(job.tile_sha256 or file_sha256(file))
+            if made_from == job.made_already:
+                return TileOutcome(job.name, made_from, skipped=True)
+            part = TilePart(job.name, file, job.window)
+            wanted = bands_to_read(file, predictor, job.band_names)
+            found = read_part(part, wanted, job.band_names)
         tile = predict_tile(found.bands, found.inside, predictor)
         write_map_tile(job.folders, job.name, tile, found.geobox, predictor)
     except WriteError:
         raise
     except (ExportError, LocalMLError) as error:
-        return TileOutcome(job.name, job.made_from, False, PixelCounts(), str(error))
-    return TileOutcome(job.name, job.made_from, False, tile.counts)
+        reason = str(error).replace(str(file), gdal_name(job.tile))  # not the copy, but its source
+        return TileOutcome(job.name, made_from, reason=reason)
+    return TileOutcome(job.name, made_from, counts=tile.counts)
 
 
 def bands_to_read(
