@@ -77,7 +77,7 @@ def study_map(study: Study, progress: Progress, basemap: str | None = None) -> A
     made = geemap.Map(
         ee_initialize=False, tiles=None, center=((south + north) / 2, (west + east) / 2),
         plugin_Draw=False, plugin_Fullscreen=False, search_control=False, height="100%",
-        scale_control=True,
+        control_scale=True,
     )  # fmt: skip
     made.fit_bounds([[south, west], [north, east]])
     for name, height in _PANES.items():
@@ -163,7 +163,7 @@ def _add_sites(folium: Any, made: Any, view: View, what: str, *, show: bool) -> 
         {"type": "FeatureCollection", "features": features},
         name=f"Sites: {what.lower()}",
         show=show,
-        marker=folium.CircleMarker(radius=5, weight=1, color="#1c2326", fill_opacity=1),
+        marker=folium.CircleMarker(radius=5, weight=1, color="#1c2326", fill=True, fill_opacity=1),
         style_function=lambda feature: {"fillColor": feature["properties"]["colour"]},
         tooltip=folium.GeoJsonTooltip([fields[0]], labels=False),
         popup=folium.GeoJsonPopup(fields, localize=False),
@@ -203,8 +203,8 @@ def _keys(view: View, shown: Sequence[Composite]) -> str:
         (layer.title, layer.key) for layer in view.layers if layer.group == "map"
     ]
     if view.residual_key is not None and view.design is not None:
-        under = f"Residual: predicted − observed, under {design_phrase(view.design)}"
-        keys.append((in_unit(under, view.unit), view.residual_key))
+        under = f"predicted − observed, under {design_phrase(view.design)}"
+        keys.append((f"{in_unit('Residual', view.unit)}: {under}", view.residual_key))
     elif view.observed_key is not None:
         keys.append((in_unit(f"Observed {view.target}", view.unit), view.observed_key))
     keys += [(one.title, one.key) for one in shown]
