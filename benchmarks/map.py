@@ -156,8 +156,8 @@ def make_map(scratch: Path, workers: int, _: int) -> dict[str, Any]:
     assert not report.failed, report.failed
     file = scratch / "map" / "vwc.tif"
     with _timed(result, "mosaic"):
-        write_mosaic(report.files, file, {}, journal, silent())
-        write_beside(file, folders, list(report.files), {}, journal, silent())
+        write_mosaic(report.files, file, {}, journal, silent(), workers=workers)
+        write_beside(file, folders, list(report.files), {}, journal, silent(), workers=workers)
     journal.close()
     sizes = {path.name: path.stat().st_size for path in (scratch / "map").glob("*.tif")}
     return result | {

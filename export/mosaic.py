@@ -4,9 +4,12 @@ In: tiles on one grid, of the map (one float32 band), of its companion (some flo
 its flags (one uint8 band). Out: ``map/<target>.tif``, ``map/<target>_companion.tif`` or
 ``map/<target>_flags.tif``: overviews by average, of flags by the commonest code, blocks of 512 px,
 with units, target and fingerprints in its tags and no time of day: the same tiles give the same
-bytes. Memory holds one tile and GDAL's cache, however large the map.
+bytes. Memory holds some tiles and GDAL's cache, however large the map; the disk holds each map once
+more, uncompressed, while it is made.
 """
 
+import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,6 +21,7 @@ import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
 from rasterio._err import CPLE_BaseError
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -27,18 +31,20 @@ from export.fingerprints import fingerprint
 from export.flags import flag_colours, flag_tags
 from export.journal import Journal
 from export.map_tile import TileFolders
+from export.parallel import in_order
 from export.progress import Progress
 from export.raster_options import (
     FLAG_OPTIONS,
     GDAL_CACHE_MB,
-    INTEGER_PREDICTOR,
+    JOINED_OPTIONS,
+    MAP_BLOCK_PX,
     MAP_OPTIONS,
-    SCRATCH_OPTIONS,
+    OVERVIEW_SETTINGS,
 )
 from export.rasters import open_raster, put_in_place, read_info
 
 STEP = "mosaic"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 Colour = tuple[int, int, int, int]
 """Red, green, blue, opacity; 0 to 255."""
@@ -76,6 +82,7 @@ def write_mosaic(
     geobox: GeoBox | None = None,
     expected: Sequence[str] = (),
     colours: Mapping[int, Colour] | None = None,
+    workers: int = 0,
 ) -> MosaicReport:
     """Join tiles, unless the journal holds the map as made from the same ones.
 
@@ -90,6 +97,7 @@ def write_mosaic(
     expected : names of the tiles that the region has; those without a file are holes, in which
         the map has no data
     colours : of the codes, where the tiles hold codes
+    workers : threads; 0: one a core. The file does not depend on it
 
     Raises
     ------
@@ -122,10 +130,11 @@ def write_mosaic(
     scratch = file.with_name(file.name + ".scratch.part")
     part = file.with_name(file.name + ".part")
     try:
-        _join(scratch, places, grid, bands, all_tags, colours, progress)
-        _to_cog(scratch, part, bands, progress)
+        checksums = _join(scratch, places, grid, bands, all_tags, colours, progress, workers)
+        _add_overviews(scratch, bands, progress)
+        _to_cog(scratch, part, bands, progress, workers)
         scratch.unlink()
-        _require_equal(part, places, bands, progress)
+        _require_equal(part, places, checksums, progress, workers)
         put_in_place(part, file)
     except (RasterioError, CPLE_BaseError, OSError) as error:
         raise WriteError(f"{file} cannot be written: {error.__cause__ or error}") from error
@@ -144,6 +153,7 @@ def write_beside(
     journal: Journal,
     progress: Progress,
     geobox: GeoBox | None = None,
+    workers: int = 0,
 ) -> list[MosaicReport]:
     """Join the tiles of the companion and of the flags, where there are any.
 
@@ -154,7 +164,7 @@ def write_beside(
     ----------
     map_file : the map; the others are named after it
     names : of the tiles that the map was made of
-    tags, geobox : as for the map
+    tags, geobox, workers : as for the map
     """
     beside: list[tuple[Path | None, str, dict[str, str], dict[int, Colour] | None]] = [
         (folders.companion, "companion", {}, None),
@@ -168,7 +178,16 @@ def write_beside(
             continue
         tiles = {tile: folder / f"{tile}.tif" for tile in names}
         reports.append(
-            write_mosaic(tiles, file, {**tags, **more}, journal, progress, geobox, colours=colours)
+            write_mosaic(
+                tiles,
+                file,
+                {**tags, **more},
+                journal,
+                progress,
+                geobox,
+                colours=colours,
+                workers=workers,
+            )
         )
     return reports
 
@@ -222,11 +241,12 @@ def _places(files: Sequence[Path], grid: GeoBox) -> list[tuple[Path, Window]]:
 def _map_values(path: Path, bands: _Bands) -> np.ndarray:
     """Return a tile's bands as the map holds them, (bands, rows, cols), its nodata for NaN too."""
     with open_raster(path) as dataset:
-        values = dataset.read(masked=True)
-    filled: np.ndarray = np.ma.filled(values, bands.nodata)
+        flags = {flag for band in dataset.mask_flag_enums for flag in band}
+        masked = bool(flags & {MaskFlags.per_dataset, MaskFlags.alpha})
+        values: np.ndarray = np.ma.filled(dataset.read(masked=masked), bands.nodata)
     if not bands.are_codes:
-        filled[np.isnan(filled)] = bands.nodata
-    return filled
+        values[np.isnan(values)] = bands.nodata
+    return values
 
 
 def _join(
@@ -237,11 +257,17 @@ def _join(
     tags: Mapping[str, str],
     colours: Mapping[int, Colour] | None,
     progress: Progress,
-) -> None:
-    """Write the tiles into one sparse GeoTIFF, which takes no room where there is no tile."""
+    workers: int,
+) -> list[int]:
+    """Write the tiles into one sparse GeoTIFF, which takes no room where there is no tile.
+
+    Returns
+    -------
+    checksums : of the numbers of each tile
+    """
     height, width = grid.shape.yx
     profile: dict[str, Any] = dict(
-        SCRATCH_OPTIONS,
+        JOINED_OPTIONS,
         count=len(bands.names),
         height=height,
         width=width,
@@ -250,8 +276,12 @@ def _join(
         crs=str(grid.crs),
         transform=grid.transform,
     )
-    if bands.are_codes:
-        profile["predictor"] = INTEGER_PREDICTOR
+
+    def read(place: tuple[Path, Window]) -> tuple[Window, np.ndarray, int]:
+        values = _map_values(place[0], bands)
+        return place[1], values, zlib.crc32(values.data)
+
+    checksums = []
     with (
         rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB),
         progress.task("joining tiles", len(places)) as task,
@@ -262,33 +292,67 @@ def _join(
         dataset.update_tags(**tags)
         if colours is not None:
             dataset.write_colormap(1, dict(colours))
-        for path, window in places:
-            dataset.write(_map_values(path, bands), window=window)
+        for window, values, checksum in in_order(read, places, workers):
+            dataset.write(values, window=window)
+            checksums.append(checksum)
             task.advance()
+    return checksums
 
 
-def _to_cog(scratch: Path, part: Path, bands: _Bands, progress: Progress) -> None:
-    options = FLAG_OPTIONS if bands.are_codes else MAP_OPTIONS
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), progress.task("overviews", 1) as task:
+def _add_overviews(scratch: Path, bands: _Bands, progress: Progress) -> None:
+    """Add the overviews that the map is to have, each of half the size, down to one block.
+
+    GDAL would make them itself while it writes the map, but where bands are interleaved by pixel,
+    as they are there, in five times the time.
+    """
+    with (
+        rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB, **OVERVIEW_SETTINGS),
+        progress.task("overviews", 1) as task,
+        rasterio.open(scratch, "r+") as dataset,
+    ):
+        largest, factors = max(dataset.shape), [2]
+        while largest > factors[-1] * MAP_BLOCK_PX:
+            factors.append(2 * factors[-1])
+        if largest > MAP_BLOCK_PX:
+            dataset.build_overviews(
+                factors, Resampling.mode if bands.are_codes else Resampling.average
+            )
+        task.advance()
+
+
+def _to_cog(scratch: Path, part: Path, bands: _Bands, progress: Progress, workers: int) -> None:
+    options = dict(FLAG_OPTIONS if bands.are_codes else MAP_OPTIONS)
+    options["num_threads"] = workers or os.cpu_count() or 1
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), progress.task("writing the map", 1) as task:
         rasterio.shutil.copy(scratch, part, **options)
         task.advance()
 
 
 def _require_equal(
-    part: Path, places: Sequence[tuple[Path, Window]], bands: _Bands, progress: Progress
+    part: Path,
+    places: Sequence[tuple[Path, Window]],
+    checksums: Sequence[int],
+    progress: Progress,
+    workers: int,
 ) -> None:
     """Read the map back and hold it against its tiles, bit for bit.
 
     GDAL writes the last blocks while it closes a file, where a full disk goes unnoticed.
     """
-    with (
-        progress.task("checking the map", len(places)) as task,
-        open_raster(part) as dataset,
-    ):
-        for path, window in places:
-            if not np.array_equal(dataset.read(window=window), _map_values(path, bands)):
-                raise RasterError(
-                    f"the map differs from {path.name} where it was just written from it: "
-                    "is the disk full or failing?"
-                )
-            task.advance()
+    expected = list(zip(places, checksums, strict=True))
+    share = -(-len(expected) // (workers or os.cpu_count() or 1))
+    shares = [expected[first : first + share] for first in range(0, len(expected), share)]
+    with progress.task("checking the map", len(places)) as task:
+
+        def check(tiles: Sequence[tuple[tuple[Path, Window], int]]) -> None:
+            with open_raster(part) as dataset:
+                for (path, window), checksum in tiles:
+                    if zlib.crc32(dataset.read(window=window).data) != checksum:
+                        raise RasterError(
+                            f"the map differs from {path.name} where it was just written from it: "
+                            "is the disk full or failing?"
+                        )
+                    task.advance()
+
+        for _ in in_order(check, shares, workers):
+            pass

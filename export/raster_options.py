@@ -24,30 +24,46 @@ TILE_OPTIONS: Mapping[str, Any] = {
 }
 FLOAT_PREDICTOR, INTEGER_PREDICTOR = 3, 2
 
+MAP_BLOCK_PX = 512
+
 # The map is read by others: DEFLATE is in every build of GDAL, QGIS, R and ArcGIS, ZSTD is not.
 MAP_OPTIONS: Mapping[str, Any] = {
     "driver": "COG",
     "compress": "deflate",
-    "level": 6,
+    "level": 1,
     "predictor": "floating_point",
-    "blocksize": 512,
-    "overviews": "ignore_existing",
+    "blocksize": MAP_BLOCK_PX,
+    "overviews": "force_use_existing",
     "overview_compress": "deflate",
     "overview_predictor": "floating_point",
-    "overview_resampling": "average",
     "sparse_ok": True,
     "bigtiff": "if_safer",
 }
 
-# Codes of categories have no mean: an overview shows the commonest one.
 FLAG_OPTIONS: Mapping[str, Any] = {
     **MAP_OPTIONS,
+    "level": 6,
     "predictor": "standard",
     "overview_predictor": "standard",
-    "overview_resampling": "mode",
 }
 
-# What the map is made from: read once, at the place of the map, blocks that are empty left out.
+# What the map is made from: read twice, at the place of the map, blocks that are empty left out.
+JOINED_OPTIONS: Mapping[str, Any] = {
+    "driver": "GTiff",
+    "tiled": True,
+    "blockxsize": MAP_BLOCK_PX,
+    "blockysize": MAP_BLOCK_PX,
+    "interleave": "band",
+    "sparse_ok": True,
+    "bigtiff": "if_safer",
+}
+OVERVIEW_SETTINGS: Mapping[str, Any] = {
+    "SPARSE_OK_OVERVIEW": True,
+    "GDAL_TIFF_OVR_BLOCKSIZE": MAP_BLOCK_PX,
+    "BIGTIFF_OVERVIEW": "IF_SAFER",
+}
+
+# One band, written window by window.
 SCRATCH_OPTIONS: Mapping[str, Any] = {
     "driver": "GTiff",
     "tiled": True,

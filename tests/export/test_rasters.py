@@ -13,6 +13,7 @@ from affine import Affine
 from export.errors import RasterError
 from export.raster_options import (
     FLAG_OPTIONS,
+    JOINED_OPTIONS,
     MAP_OPTIONS,
     SCRATCH_OPTIONS,
     TILE_OPTIONS,
@@ -66,7 +67,9 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, write):
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
 
 
-@pytest.mark.parametrize("options", [TILE_OPTIONS, SCRATCH_OPTIONS, MAP_OPTIONS, FLAG_OPTIONS])
+@pytest.mark.parametrize(
+    "options", [TILE_OPTIONS, SCRATCH_OPTIONS, JOINED_OPTIONS, MAP_OPTIONS, FLAG_OPTIONS]
+)
 def test_every_creation_option_is_known_to_gdal(tmp_path, caplog, options):
     """GDAL ignores a misspelt option, and says so only in its log."""
 
