@@ -1,8 +1,8 @@
 """`mosaic`: map tiles → one Cloud-Optimized GeoTIFF."""
 
-from export.covariates.region import region_tiles
+from export.covariates.region import Region, region_tiles
 from export.covariates.tiles import tile_files
-from export.errors import TileError
+from export.errors import RasterError, TileError
 from export.fingerprints import fingerprint
 from export.map_tile import TileFolders
 from export.mosaic import write_beside, write_mosaic
@@ -10,6 +10,7 @@ from export.rasters import read_info
 from export.steps.context import Context
 from export.steps.predict import skill_tags
 from export.study.grid import study_region
+from export.tile_parts import tile_parts
 from local_ml.prediction.predictor import Predictor
 
 
@@ -51,7 +52,8 @@ def mosaic_step(context: Context) -> None:
         context.journal,
         context.progress,
         region.geobox,
-        [tile.name for tile in region_tiles(region, settings.grid.tile_px)],
+        _expected(context, region),
+        workers=settings.map.workers,
     )
     folders = TileFolders.of(study.map_folder, settings.map.companion)
     for needed in folders.all:
@@ -64,6 +66,7 @@ def mosaic_step(context: Context) -> None:
         context.journal,
         context.progress,
         region.geobox,
+        workers=settings.map.workers,
     )
     named = {hole.split(":")[0].split()[-1] for hole in context.holes}
     for name in report.holes:
@@ -77,3 +80,15 @@ def mosaic_step(context: Context) -> None:
         else f"{', '.join(one.file.name for one in (report, *beside))}: "
         f"{height:,} × {width:,} pixels",
     )
+
+
+def _expected(context: Context, region: Region) -> list[str]:
+    """Return the names of the map tiles that the region has, large covariate tiles in parts."""
+    folder = context.study.covariates_folder / "tiles"
+    names = []
+    for tile in region_tiles(region, context.study.settings.grid.tile_px):
+        try:
+            names += [part.name for part in tile_parts(folder / f"{tile.name}.tif")]
+        except RasterError:
+            names.append(tile.name)
+    return names
