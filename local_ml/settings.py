@@ -31,7 +31,7 @@ class TargetSettings(Settings):
     maximum: float | None = Field(0.85, description="highest value physically possible")
     maximum_covariate: str | None = Field(
         None,
-        description="covariate that bounds the target from above at each place, such as the porosity of the soil; where it is missing, maximum holds alone. It is read for the map also where the model does not keep it",
+        description="covariate that bounds the target from above at each place, such as 'porosity'; where it is missing, maximum holds alone. It is read for the map also where the model does not keep it, and may be one that is never learned from: the porosity of Earth Engine's soil maps, or a raster with role = 'auxiliary'",
     )
     maximum_margin: float = Field(
         0.05,

@@ -94,7 +94,8 @@ class CovariateSettings(Settings):
     role: Literal["feature", "auxiliary"] = Field(
         "feature",
         description="auxiliary: lies in the tiles but is never learned from. `water_occurrence` (%) "
-        "and `glacier` (0 or 1) give the map's flags of these names",
+        "and `glacier` (0 or 1) give the map's flags of these names; the one that "
+        "target.maximum_covariate names bounds the target",
     )
     group: Literal["radar", "optical", "temperature", "terrain", "soil", "climate", "other"] = (
         Field("other", description="family of the covariate, for the report")
