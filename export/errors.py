@@ -41,3 +41,15 @@ class MissingPackageError(ExportError):
     """A command was asked for that needs a package which is not installed."""
 
     exit_code = 2
+
+
+class ClusterError(ExportError):
+    """The scheduler of a cluster cannot be reached or was lost, or no worker is there."""
+
+    exit_code = 4
+
+
+class ClusterSetupError(ClusterError):
+    """The cluster was named wrongly, or its machines are not set up alike."""
+
+    exit_code = 2

@@ -1,0 +1,1 @@
+"""Tiles predicted by other machines, through dask.distributed (the extra `cluster`)."""

@@ -1,0 +1,99 @@
+"""What a worker does with one tile.
+
+In: the job of a tile, and what its run needs. Out: what became of it, and its files with their
+hashes, which lie beside their place: only the machine that keeps the journal puts them into it, so
+that a worker that comes late cannot overwrite what a later run has made.
+"""
+
+import platform
+import threading
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from uuid import uuid4
+
+from export.cluster.fitness import Needs, require_fit
+from export.errors import ClusterSetupError, WriteError
+from export.journal import file_sha256
+from export.map_tile import TileFolders
+from export.tile_prediction import TileJob, TileOutcome, predict_job
+from local_ml.prediction.predictor import Predictor
+
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker made of one tile.
+
+    Parameters
+    ----------
+    files : path and SHA-256 of each, in the order of `TileFolders.files`; none where it failed
+    machine : name of the worker's machine
+    """
+
+    outcome: TileOutcome
+    files: tuple[tuple[Path, str], ...]
+    machine: str
+
+
+def predict_here(job: TileJob, needs: Needs, tile_bytes: int | None) -> Work:
+    """Predict one tile in this process.
+
+    Parameters
+    ----------
+    tile_bytes : size of the tile where the journal is kept; None where it lies elsewhere
+
+    Raises
+    ------
+    ClusterSetupError
+        where this process is not fit for the run.
+    WriteError
+        where the disk takes no more.
+    """
+    require_fit(needs)
+    machine = platform.node()
+    if tile_bytes is not None:
+        reason = _unlike(job.tile, tile_bytes)
+        if reason is not None:
+            outcome = TileOutcome(job.name, "", reason=f"{machine} {reason}")
+            return Work(outcome, (), machine)
+    with _loading:
+        predictor = _predictor(needs.model, needs.model_fingerprint)
+    own = (
+        needs.unfinished / uuid4().hex
+    )  # two workers may be at one tile, where one passed for dead
+    folders = TileFolders(
+        own / "value",
+        None if job.folders.companion is None else own / "companion",
+        None if job.folders.flags is None else own / "flags",
+    )
+    try:
+        outcome = predict_job(replace(job, folders=folders), predictor)
+    except WriteError as error:
+        raise WriteError(f"{machine}: {error}") from None
+    if outcome.skipped or outcome.reason is not None:
+        return Work(outcome, (), machine)
+    files = tuple((path, file_sha256(path)) for path in folders.files(job.name))
+    return Work(outcome, files, machine)
+
+
+def _unlike(tile: Path, size: int) -> str | None:
+    try:
+        found = tile.stat().st_size
+    except OSError as error:
+        return f"cannot read {tile}: {error.strerror}"
+    if found != size:
+        return f"sees {found} bytes in {tile}, which has {size} where the journal is kept"
+    return None
+
+
+@lru_cache(maxsize=2)
+def _predictor(folder: Path, fingerprint: str) -> Predictor:
+    """Load a model once a process."""
+    predictor = Predictor.load(folder)
+    if predictor.fingerprint != fingerprint:
+        raise ClusterSetupError(
+            f"a worker on {platform.node()} found another model in {folder} than the run began with"
+        )
+    return predictor
