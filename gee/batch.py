@@ -3,16 +3,15 @@
 In: an image, a window of the study's grid, a place to keep it. Out: tasks and their states. An
 asset's pixels are then read by `gee.pixels.read_window`; they equal those of the image itself.
 
-A task is known by a key of all that makes its pixels. So submitting again, after an interruption
-or from another process, finds the task that there is; and any number of tasks is watched by one
-listing.
+A task is known by a key of all that makes its pixels. So whoever comes later, after an interruption
+or in another process, finds the task that there is; and any number of tasks is found by one
+listing. `gee.completion` brings them to their end.
 """
 
 import hashlib
 import json
 import math
-import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -20,7 +19,7 @@ from typing import Any, Literal
 import ee
 from odc.geo.geobox import GeoBox
 
-from gee.errors import AssetError, BusyError, RefusedError, ServiceError
+from gee.errors import BusyError, RefusedError, ServiceError
 from gee.kinds import error_of_answer
 from gee.masked import without_mask
 from gee.pixels import request_grid
@@ -32,7 +31,6 @@ NODATA = -9999.0
 BLOCK_PX = 256
 """Files have a multiple of this as sides, or the service refuses."""
 LARGEST_FILE_PX = 16_384
-LONGEST_POLL_S = 60.0
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -165,7 +163,7 @@ class Task:
     key : of the export
     operation : its name on the service
     state : waiting, running, done, failed or cancelled
-    attempts : how often it was submitted
+    attempts : how often it was started
     error : why it failed, of the kind that says what to do
     uris : what was written, once it is done
     eecu_seconds : what it cost so far, where the service says so
@@ -182,38 +180,6 @@ class Task:
     @property
     def is_over(self) -> bool:
         return self.state in ("done", "failed", "cancelled")
-
-
-def submit(exports: Sequence[Export], again: Collection[str] = ()) -> dict[str, Task]:
-    """Start the exports that are not waiting, running or done.
-
-    Parameters
-    ----------
-    exports : any number; they are looked up by one listing
-    again : keys of exports to start anew though they are done, such as of an asset that is gone
-
-    Returns
-    -------
-    dict of Task by key
-        as they are now. One that failed or was cancelled is started anew.
-
-    Raises
-    ------
-    ServiceError
-        one is refused, or the queue of 3,000 tasks stays full. Those before it are started, and
-        found by the next call.
-    """
-    known = tasks([export.key for export in exports])
-    started = {}
-    for export in exports:
-        task = known.get(export.key)
-        if task is not None and not (
-            task.state in ("failed", "cancelled") or (task.state == "done" and export.key in again)
-        ):
-            started[export.key] = task
-            continue
-        started[export.key] = start(export, (task.attempts if task else 0) + 1)
-    return started
 
 
 def start(export: Export, attempt: int) -> Task:
@@ -246,49 +212,6 @@ def tasks(keys: Iterable[str]) -> dict[str, Task]:
     return {
         key: _task(key, max(found, key=_created), len(found)) for key, found in attempts.items()
     }
-
-
-def wait(
-    keys: Sequence[str],
-    poll_s: float = 10.0,
-    progress: Callable[[Mapping[str, Task]], None] | None = None,
-) -> dict[str, Task]:
-    """Return the tasks of exports once all are over.
-
-    Parameters
-    ----------
-    keys : of exports that were submitted
-    poll_s : seconds to the first look; later ones are farther apart, up to a minute
-    progress : called with the tasks after each look
-
-    Raises
-    ------
-    AssetError
-        the service knows nothing of one of them.
-    ServiceError
-        the listing fails; tasks that failed are no error here, but say why themselves.
-    """
-    while True:
-        found = tasks(keys)
-        lost = [key for key in keys if key not in found]
-        if lost:
-            raise AssetError(
-                f"{len(lost)} of {len(keys)} exports are not in the project's list of tasks; "
-                "submit them again"
-            )
-        if progress is not None:
-            progress(found)
-        if all(task.is_over for task in found.values()):
-            return found
-        time.sleep(poll_s)
-        poll_s = min(LONGEST_POLL_S, poll_s * 1.5)
-
-
-def cancel(running: Iterable[Task]) -> None:
-    """Cancel tasks that are not over."""
-    for task in running:
-        if not task.is_over:
-            ask(partial(ee.data.cancelOperation, task.operation), f"task {task.operation}")
 
 
 def _task(key: str, operation: Mapping[str, Any], attempts: int) -> Task:

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from gee.batch import LONGEST_POLL_S, Export, Task, start, tasks
+from gee.batch import Export, Task, start, tasks
 from gee.errors import BusyError, RefusedError, TooLargeError
 
+LONGEST_POLL_S = 60.0
 MOST_ATTEMPTS = 5
 """How often one run starts an export that fails for passing reasons."""
 

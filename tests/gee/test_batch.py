@@ -1,8 +1,8 @@
-"""Batch exports: started once however often submitted, watched by one listing, equal to the bit.
+"""Batch exports: what is sent, what comes of it, equal to the bit.
 
-Faults caught: a task that is started twice after an interruption, or never again after it failed;
-one request a task to watch many; an asset whose pixels differ from those of the image; masked
-pixels that become numbers; an asset of another shape taken for what was staged.
+Faults caught: an asset whose pixels differ from those of the image; masked pixels that become
+numbers; an asset of another shape taken for what was staged; a task taken for another one; a
+failure taken for one of another kind.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import pytest
 import rasterio
 from odc.geo.geobox import GeoBox
 
-from gee import asking, assets, batch, session
-from gee.batch import NODATA, Export, ToAsset, ToBucket, ToDrive, submit, tasks, wait
-from gee.errors import AssetError, RefusedError, TooLargeError
+from gee import asking, assets, batch, completion, session
+from gee.batch import NODATA, Export, ToAsset, ToBucket, ToDrive, start, tasks
+from gee.completion import complete
+from gee.errors import AssetError, BusyError, RefusedError, TooLargeError
 from gee.grid import PLATEAU_PIXEL_DEG, geobox_of_region
 from gee.local import LocalEarthEngine
 from gee.pixels import read_window
@@ -53,8 +54,8 @@ def service(new_scenes: Callable[[], Any]) -> Iterator[LocalEarthEngine]:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch.time, "sleep", lambda _seconds: None)
-    assert asking.time is batch.time
+    monkeypatch.setattr(asking.time, "sleep", lambda _seconds: None)
+    assert completion.time is asking.time
 
 
 def export_of(
@@ -64,9 +65,8 @@ def export_of(
 
 
 def done(*exports: Export) -> list[batch.Task]:
-    submit(exports)
-    found = wait([export.key for export in exports])
-    return [found[export.key] for export in exports]
+    ended = {one.export.key: one.task for one in complete(exports, lambda _export: None)}
+    return [ended[export.key] for export in exports]
 
 
 def sent(service: LocalEarthEngine) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ class TestAssets:
         )
 
     def test_the_grid_is_sent_to_the_bit(self, service: LocalEarthEngine) -> None:
-        submit([export_of(ToAsset(f"{FOLDER}/radar"), GRID[3:13, 2:22])])
+        start(export_of(ToAsset(f"{FOLDER}/radar"), GRID[3:13, 2:22]), 1)
         (body,) = sent(service)
         assert body["grid"]["dimensions"] == {"width": 20, "height": 10}
         window = GRID[3:13, 2:22].transform
@@ -97,14 +97,6 @@ class TestAssets:
         assert body["grid"]["affineTransform"]["translateY"] == window.f
         assert body["maxPixels"] == {"value": "200"}
         assert re.fullmatch(r"[A-Za-z0-9-]{1,60}", body["requestId"]), "as the service asks"
-
-    def test_an_asset_that_is_there_is_kept(self, service: LocalEarthEngine) -> None:
-        done(export_of(ToAsset(f"{FOLDER}/radar")))
-        (task,) = done(export_of(ToAsset(f"{FOLDER}/radar"), names=("zeros",)))
-        assert task.state == "failed"
-        assert isinstance(task.error, RefusedError)
-        assert "Cannot overwrite" in str(task.error)
-        assert "\n" not in str(task.error)
 
     def test_folders_are_made_where_they_are_missing(self, service: LocalEarthEngine) -> None:
         for _ in range(2):
@@ -177,7 +169,7 @@ class TestFiles:
         np.testing.assert_array_equal(values, np.where(np.isnan(expected), NODATA, expected))
 
     def test_one_file_whose_sides_the_service_accepts(self, service: LocalEarthEngine) -> None:
-        submit([export_of(ToDrive("alm90", "tile"))])
+        start(export_of(ToDrive("alm90", "tile")), 1)
         (body,) = sent(service)
         rows, cols = GRID.shape.yx
         size = body["fileExportOptions"]["geoTiffOptions"]["tileDimensions"]
@@ -186,57 +178,8 @@ class TestFiles:
         assert size["height"] >= rows
 
 
-class TestSubmission:
-    def test_twice_is_once(self, service: LocalEarthEngine) -> None:
-        exports = [export_of(ToAsset(f"{FOLDER}/{name}"), label=name) for name in ("a", "b", "c")]
-        first = submit(exports[:2])
-        service.requests.clear()
-        second = submit(exports)
-        assert len(sent(service)) == 1, "only what is new"
-        assert len(service.requests.calls("operations")) == 1, "one listing for all"
-        for export in exports[:2]:
-            assert second[export.key].operation == first[export.key].operation
-        wait([export.key for export in exports])
-        service.requests.clear()
-        third = submit(exports)
-        assert sent(service) == []
-        assert all(task.state == "done" for task in third.values())
-
-    def test_an_answer_that_was_lost_starts_nothing_twice(self, service: LocalEarthEngine) -> None:
-        """The service begins, and the connection breaks before it can say so."""
-        export = export_of(ToAsset(f"{FOLDER}/radar"))
-        service.faults.inject("truncated", call="image:export", times=1)
-        submit([export])
-        assert len(sent(service)) == 2
-        assert len(ee.data.listOperations()) == 1
-
-    def test_what_failed_is_started_anew(self, service: LocalEarthEngine) -> None:
-        export = export_of(ToAsset(f"{FOLDER}/radar"))
-        done(replace(export, names=("zeros",)))
-        (task,) = done(export)
-        assert (task.state, task.attempts) == ("failed", 1)
-        ee.data.deleteAsset(f"{FOLDER}/radar")
-        (task,) = done(export)
-        assert (task.state, task.attempts) == ("done", 2)
-
-    def test_what_was_cancelled_is_started_anew(self, service: LocalEarthEngine) -> None:
-        export = export_of(ToAsset(f"{FOLDER}/radar"))
-        batch.cancel(submit([export]).values())
-        assert tasks([export.key])[export.key].state == "cancelled"
-        (task,) = done(export)
-        assert (task.state, task.attempts) == ("done", 2)
-        batch.cancel([task])
-
-    def test_what_is_done_is_started_anew_on_request(self, service: LocalEarthEngine) -> None:
-        """The asset is gone, and the list of tasks doesn't know."""
-        export = export_of(ToAsset(f"{FOLDER}/radar"))
-        done(export)
-        ee.data.deleteAsset(f"{FOLDER}/radar")
-        assert submit([export], again=[export.key])[export.key].attempts == 2
-        assert wait([export.key])[export.key].state == "done"
-        assert assets.exists(f"{FOLDER}/radar")
-
-    def test_the_key_follows_all_that_makes_the_pixels(self, service: LocalEarthEngine) -> None:
+class TestKey:
+    def test_it_follows_all_that_makes_the_pixels(self, service: LocalEarthEngine) -> None:
         one = export_of(ToAsset(f"{FOLDER}/radar"))
         others = [
             replace(one, image=ee.Image("STACK").multiply(4)),
@@ -250,34 +193,12 @@ class TestSubmission:
         assert len(keys) == 7
         assert export_of(ToAsset(f"{FOLDER}/radar"), label="other").key == one.key
 
-    def test_a_queue_that_is_full_is_waited_for(self, service: LocalEarthEngine) -> None:
-        service.faults.inject("429", call="image:export", times=1)
-        submit([export_of(ToAsset(f"{FOLDER}/radar"))])
-        assert len(sent(service)) == 2
 
-    def test_nothing_to_submit_asks_nothing(self, service: LocalEarthEngine) -> None:
-        service.requests.clear()
-        assert submit([]) == {}
-        assert len(service.requests) == 0
-
-
-class TestWatching:
-    def test_many_tasks_are_watched_by_one_listing(self, service: LocalEarthEngine) -> None:
-        exports = [export_of(ToAsset(f"{FOLDER}/t{n}"), GRID[: n + 1, :5]) for n in range(12)]
-        submit(exports)
-        service.requests.clear()
-        seen: list[set[str]] = []
-        wait(
-            [export.key for export in exports],
-            progress=lambda found: seen.append({task.state for task in found.values()}),
-        )
-        assert seen == [{"waiting"}, {"running"}, {"done"}]
-        assert len(service.requests) == 3
-
-    def test_a_task_that_is_too_heavy_says_so(
-        self, service: LocalEarthEngine, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        export = export_of(ToAsset(f"{FOLDER}/radar"))
+class TestTasks:
+    @staticmethod
+    def listed(
+        monkeypatch: pytest.MonkeyPatch, export: Export, error: dict[str, Any] | None
+    ) -> batch.Task:
         failed = {
             "name": "projects/p/operations/X",
             "metadata": {
@@ -286,13 +207,36 @@ class TestWatching:
                 "createTime": "2026-01-01T00:00:00Z",
                 "batchEecuUsageSeconds": 12.5,
             },
-            "error": {"code": 3, "message": "Execution failed; out of memory."},
+            "error": error,
         }
         monkeypatch.setattr(ee.data, "listOperations", lambda: [failed])
-        task = tasks([export.key])[export.key]
-        assert isinstance(task.error, TooLargeError)
+        return tasks([export.key])[export.key]
+
+    @pytest.mark.parametrize(
+        ("code", "message", "kind"),
+        [
+            (3, "Execution failed; out of memory.", TooLargeError),
+            (13, "User memory limit exceeded.", TooLargeError),
+            (13, "Internal error.", BusyError),
+            (14, "The service is currently unavailable.", BusyError),
+            (3, "Image.select: Parameter 'input' is required.", RefusedError),
+            (5, "Image.load: Image asset 'a' not found.", AssetError),
+        ],
+    )
+    def test_why_one_failed_says_what_to_do(
+        self,
+        service: LocalEarthEngine,
+        monkeypatch: pytest.MonkeyPatch,
+        code: int,
+        message: str,
+        kind: type[Exception],
+    ) -> None:
+        export = export_of(ToAsset(f"{FOLDER}/radar"))
+        task = self.listed(monkeypatch, export, {"code": code, "message": message})
+        assert type(task.error) is kind
         assert task.eecu_seconds == 12.5
         assert "radar" in str(task.error)
+        assert "\n" not in str(task.error)
 
     def test_the_newest_attempt_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         key = "0" * 40
@@ -310,15 +254,10 @@ class TestWatching:
         monkeypatch.setattr(ee.data, "listOperations", lambda: listed)
         assert (tasks([key])[key].state, tasks([key])[key].attempts) == ("done", 2)
 
-    def test_an_export_that_the_service_forgot_is_told(self, service: LocalEarthEngine) -> None:
-        with pytest.raises(AssetError, match="1 of 1"):
-            wait(["f" * 40])
-
-    def test_a_listing_that_is_busy_is_asked_again(self, service: LocalEarthEngine) -> None:
-        export = export_of(ToAsset(f"{FOLDER}/radar"))
-        submit([export])
-        service.faults.inject("503", call="operations", times=2)
-        assert wait([export.key])[export.key].state == "done"
+    def test_none_asked_for_asks_nothing(self, service: LocalEarthEngine) -> None:
+        service.requests.clear()
+        assert tasks([]) == {}
+        assert len(service.requests) == 0
 
 
 def test_what_is_sent_twice_is_the_same(service: LocalEarthEngine) -> None:
@@ -329,10 +268,3 @@ def test_what_is_sent_twice_is_the_same(service: LocalEarthEngine) -> None:
     ]
     assert requests[0] == requests[1]
     assert export_of(ToDrive("f", "p")).key == export_of(ToDrive("f", "p")).key
-
-
-def test_an_export_of_a_missing_asset_says_so(service: LocalEarthEngine) -> None:
-    (task,) = done(replace(export_of(ToDrive("f", "p")), image=ee.Image("NOWHERE")))
-    assert task.state == "failed"
-    assert isinstance(task.error, AssetError)
-    assert "NOWHERE" in str(task.error)
