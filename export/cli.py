@@ -25,7 +25,7 @@ EXIT_INTERRUPTED = 130
 app = typer.Typer(
     name="alm90",
     help="Maps the moisture of the permafrost's active layer from field sites and covariates.",
-    epilog="Exit codes: 0 done; 2 usage or settings; 3 data; 4 Earth Engine; "
+    epilog="Exit codes: 0 done; 2 usage or settings; 3 data; 4 Earth Engine or the cluster; "
     "5 finished with holes; 130 interrupted (the same command resumes).",
     no_args_is_help=True,
     add_completion=False,
@@ -45,6 +45,21 @@ OptionalStudyFolder = Annotated[
     Path | None, typer.Argument(metavar="[STUDY]", help="folder of the study", show_default=False)
 ]
 
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="predict tiles on the workers of this dask scheduler, tcp://HOST:PORT "
+        "(docs/cluster.md)",
+        show_default=False,
+    ),
+]
+SchedulerFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="the same, by the file that the scheduler wrote", show_default=False
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="make the map although the model shows no skill")
 ]
@@ -144,6 +159,18 @@ def _fail(error: Exception, code: int) -> NoReturn:
     raise typer.Exit(code) from None
 
 
+def _scheduler(scheduler: str | None, scheduler_file: Path | None) -> str | None:
+    """Return the address of the scheduler that does the work, None where none is named."""
+    if scheduler is not None and scheduler_file is not None:
+        raise typer.BadParameter("give either --scheduler or --scheduler-file")
+    if scheduler is None and scheduler_file is None:
+        return None
+    with _exit_codes():
+        from export.cluster.connection import scheduler_address
+
+        return scheduler_address(scheduler, scheduler_file)
+
+
 @contextmanager
 def _study(folder: Path) -> Iterator["Context"]:
     """Open a study, and end with exit code 5 where holes were left."""
@@ -204,12 +231,18 @@ def init(
 
 
 @app.command()
-def run(folder: StudyFolder, force: Force = False) -> None:
+def run(
+    folder: StudyFolder,
+    force: Force = False,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
+) -> None:
     """Do all steps, from the field table to the report; resumes, and redoes what changed."""
+    address = _scheduler(scheduler, scheduler_file)
     with _study(folder) as context:
         from export.steps.run import run_all
 
-        run_all(context, force)
+        run_all(context, force, address)
 
 
 @app.command()
@@ -290,15 +323,22 @@ def predict(
     ] = None,
     covariates: Annotated[
         Path | None,
-        typer.Option(help="folder of covariate tiles with named bands", show_default=False),
+        typer.Option(
+            help="folder of covariate tiles with named bands, also one of GDAL's virtual file "
+            "systems such as /vsis3/BUCKET/FOLDER; or a .txt file with one path a line",
+            show_default=False,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="with --model: folder for the map [default: ./map]", show_default=False),
     ] = None,
     force: Force = False,
+    scheduler: Scheduler = None,
+    scheduler_file: SchedulerFile = None,
 ) -> None:
     """Predict map tiles from covariate tiles: of a study, or of any folder with --model."""
+    address = _scheduler(scheduler, scheduler_file)
     if (folder is None) == (model is None and covariates is None):
         raise typer.BadParameter("give either STUDY, or --model DIR and --covariates DIR")
     if folder is not None:
@@ -307,7 +347,7 @@ def predict(
         with _study(folder) as context:
             from export.steps.predict import predict_step
 
-            predict_step(context, force)
+            predict_step(context, force, address)
         return
     if model is None or covariates is None:
         raise typer.BadParameter("--model and --covariates go together")
@@ -316,7 +356,13 @@ def predict(
         from export.steps.predict import predict_folder
 
         holes = predict_folder(
-            model, covariates, out or Path("map"), progress_for(sys.stderr), typer.echo, force
+            model,
+            covariates,
+            out or Path("map"),
+            progress_for(sys.stderr),
+            typer.echo,
+            force,
+            address,
         )
         if holes:
             raise typer.Exit(EXIT_HOLES)

@@ -71,6 +71,24 @@ def remote_tiles(folder: Path) -> list[Path]:
     return tiles
 
 
+def listed_tiles(file: Path) -> list[Path]:
+    """Return the paths that a text file names, one a line, relative ones beside that file.
+
+    Raises
+    ------
+    TileError
+        where it cannot be read, or names none.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TileError(f"{file} cannot be read as a list of tiles: {error}") from error
+    named = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not named:
+        raise TileError(f"{file} names no tile; write one path a line")
+    return [file.parent / name for name in named]
+
+
 @contextmanager
 def at_hand(path: Path) -> Iterator[Path]:
     """Give a file under a local path: itself, or a copy that is kept while it is in use.

@@ -1,6 +1,7 @@
 """`predict`: covariate tiles and a saved model → map tiles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from export.errors import NoSkillError, StudyError, TileError
 from export.journal import Journal
 from export.map_tile import TileFolders
 from export.mosaic import write_beside, write_mosaic
-from export.predict import PredictReport, predict_tiles
+from export.predict import Machines, PredictReport, predict_tiles
 from export.progress import Progress
+from export.remote import gdal_name, is_remote, listed_tiles, remote_tiles
 from export.steps.context import Context
 from export.study import STUDY_FILE
 from local_ml.files import json_bytes, write_whole
@@ -20,12 +22,13 @@ NO_SKILL_TAG = "no_skill"
 """Tag of a map that was made although its model showed no skill: what was said of it."""
 
 
-def predict_step(context: Context, force: bool = False) -> None:
+def predict_step(context: Context, force: bool = False, scheduler: str | None = None) -> None:
     """Predict the map tiles of a study; each tile resumes by itself.
 
     Parameters
     ----------
     force : also where the model showed no skill
+    scheduler : address of a cluster that does the work; None: this process
 
     Raises
     ------
@@ -39,14 +42,18 @@ def predict_step(context: Context, force: bool = False) -> None:
     folder = context.require(study.covariates_folder / "tiles", "export")
     settings = study.settings.map
     folders = TileFolders.of(study.map_folder, settings.companion)
-    report = predict_tiles(
-        tile_files(folder),
-        predictor,
-        folders,
-        context.journal,
-        context.progress,
-        settings.workers,
-    )
+    with _machines(
+        scheduler, study.model_folder, predictor, folder, study.map_folder, context.say
+    ) as machines:
+        report = predict_tiles(
+            tile_files(folder),
+            predictor,
+            folders,
+            context.journal,
+            context.progress,
+            settings.workers,
+            machines=machines,
+        )
     current = {path for name in report.files for path in folders.files(name)}
     for subfolder in TileFolders.of(study.map_folder, companion=True).all:
         for path in subfolder.glob("*.tif"):
@@ -85,13 +92,22 @@ def predict_folder(
     progress: Progress,
     say: Callable[[str], None],
     force: bool = False,
+    scheduler: str | None = None,
 ) -> list[str]:
     """Predict tiles that someone else exported, and join them; return what failed.
 
-    Parameters and errors as for `predict_step`.
+    Further parameters and errors as for `predict_step`.
+
+    Parameters
+    ----------
+    covariates : folder of the tiles, on a disk or where GDAL reads from elsewhere; or a text file
+        (.txt) with the path of a tile a line
+    out : folder for the map
     """
+    if is_remote(out):
+        raise StudyError(f"{gdal_name(out)}: a map is written to a folder, not to object storage")
     predictor = Predictor.load(model)
-    again = f"alm90 predict --model {model} --covariates {covariates} --out {out}"
+    again = f"alm90 predict --model {model} --covariates {gdal_name(covariates)} --out {out}"
     require_skill(predictor.no_skill, force, again)
     if (out / STUDY_FILE).exists() or (out / "tiles").resolve() == covariates.resolve():
         raise StudyError(
@@ -100,9 +116,10 @@ def predict_folder(
     out.mkdir(parents=True, exist_ok=True)
     journal = Journal(out / "journal.sqlite")
     try:
-        files = tile_files(covariates)
+        files = _tiles_at(covariates)
         folders = TileFolders.of(out, companion=True)
-        report = predict_tiles(files, predictor, folders, journal, progress)
+        with _machines(scheduler, model, predictor, covariates, out, say) as machines:
+            report = predict_tiles(files, predictor, folders, journal, progress, machines=machines)
         holes = [f"map tile {name}: {why}" for name, why in report.failed.items()]
         say(_told(report))
         for hole in holes:
@@ -117,6 +134,32 @@ def predict_folder(
         return holes
     finally:
         journal.close()
+
+
+def _tiles_at(place: Path) -> list[Path]:
+    if is_remote(place):
+        return remote_tiles(place)
+    return listed_tiles(place) if place.suffix == ".txt" else tile_files(place)
+
+
+@contextmanager
+def _machines(
+    scheduler: str | None,
+    model: Path,
+    predictor: Predictor,
+    covariates: Path,
+    map_folder: Path,
+    say: Callable[[str], None],
+) -> Iterator[Machines | None]:
+    """Give the machines of a cluster, where one is named."""
+    if scheduler is None:
+        yield None
+        return
+    from export.cluster.sending import cluster
+
+    in_sight = covariates if covariates.is_dir() else None
+    with cluster(scheduler, model, predictor.fingerprint, in_sight, map_folder, say) as machines:
+        yield machines
 
 
 def skill_tags(predictor: Predictor) -> dict[str, str]:

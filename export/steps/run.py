@@ -11,12 +11,13 @@ from gee.settings import LOCAL_PREFIX
 STEPS = ("sites", "sample", "train", "tiles", "predict", "mosaic", "compare", "report")
 
 
-def run_all(context: Context, force: bool = False) -> None:
+def run_all(context: Context, force: bool = False, scheduler: str | None = None) -> None:
     """Do every step of a study, and end with where the results lie.
 
     Parameters
     ----------
     force : make the map also of a model that showed no skill
+    scheduler : address of a cluster that predicts the tiles; the other steps run here
 
     Raises
     ------
@@ -25,10 +26,15 @@ def run_all(context: Context, force: bool = False) -> None:
         map; covariates are not exported.
     """
     _require_inputs(context)
+    if scheduler is not None:
+        from export.cluster.connection import connected
+
+        with connected(scheduler):
+            pass  # said now, and not after hours of training
     for name in STEPS:
         step: Callable[..., None] = getattr(import_module(f"export.steps.{name}"), f"{name}_step")
         if name == "predict":
-            step(context, force)
+            step(context, force, scheduler)
         else:
             step(context)
         if name == "train":
