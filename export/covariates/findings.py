@@ -59,7 +59,13 @@ def covariate_report(
         "schema_version": SCHEMA_VERSION,
         "covariates": found,
         "sources": [
-            {"name": info.name, "unit": info.unit, "group": info.group, "source": info.source}
+            {
+                "name": info.name,
+                "unit": info.unit,
+                "group": info.group,
+                "source": info.source,
+                "role": info.role,
+            }
             for info in covariates
         ],
         "missing_at_sites": dict(Counter(entry.covariate for entry in missing)),

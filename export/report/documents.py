@@ -291,10 +291,13 @@ class CheckedCovariate(Document):
 
 
 class CovariateSource(Document):
+    """`role`: "auxiliary" where it bounds the target and is never learned from."""
+
     name: str
     unit: str
     group: str
     source: str
+    role: str = "feature"
 
 
 class DatasetLicence(Document):

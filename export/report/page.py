@@ -334,7 +334,7 @@ def _methods(sites: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _covariates(data: ReportData) -> list[dict[str, Any]]:
-    """Return the candidate covariates with what was found when they were sampled."""
+    """Return the covariates with what was found when they were sampled."""
     if data.covariates is None:
         return []
     checked = {entry.covariate: entry for entry in data.covariates.covariates}
@@ -345,6 +345,7 @@ def _covariates(data: ReportData) -> list[dict[str, Any]]:
             "unit": entry.unit,
             "group": entry.group,
             "kept": entry.name in data.selection.chosen,
+            "auxiliary": entry.role == "auxiliary",
             "checked": checked.get(entry.name),
             "missing": data.covariates.missing_at_sites.get(entry.name, 0),
         }

@@ -162,7 +162,9 @@ def test_porosity_of_earth_engine_bounds_and_is_never_learned_from(
         assert above.max() <= 1e-6
         clipped += int((np.abs(above) < 1e-6).sum())
     assert clipped > 100, "the bound never held anything back"
-    assert "at most <code>porosity</code>" in (folder / "report.html").read_text()
+    report = (folder / "report.html").read_text()
+    assert "at most <code>porosity</code>" in report
+    assert report.count("<td>bounds only</td>") == 1
     again = alm90("run", folder, "--force")
     assert again.output.count("unchanged, nothing to do") >= 2
     elsewhere = tmp_path / "model"
