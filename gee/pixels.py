@@ -68,6 +68,7 @@ def most_pixels(bands: int, budget_bytes: int = BUDGET_BYTES) -> int:
 
 def request_size(
     bands: int,
+    budget_bytes: int = BUDGET_BYTES,
     lowered: tuple[int, int] | None = None,
     changed: Callable[[tuple[int, int] | None], None] | None = None,
 ) -> RequestSize:
@@ -75,10 +76,11 @@ def request_size(
 
     Parameters
     ----------
+    budget_bytes : what one request may hold, a byte of mask a value counted
     lowered, changed : see `RequestSize`
     """
     at_once = min(bands, MAXIMUM_BANDS)
-    return RequestSize(at_once, most_pixels(at_once), lowered, changed)
+    return RequestSize(at_once, max(1, most_pixels(at_once, budget_bytes)), lowered, changed)
 
 
 def windows_within_budget(
@@ -94,7 +96,7 @@ def windows_within_budget(
     shape : rows and columns of the window
     bands : how many are asked for
     budget_bytes : what one request may hold, a byte of mask a value counted
-    largest : bands and pixels that one request may hold besides
+    largest : bands and pixels that one request may hold, in the budget's place
 
     Returns
     -------
@@ -112,12 +114,11 @@ def windows_within_budget(
         raise GridError(f"a window of {rows} x {cols} pixels and {bands} bands holds nothing")
     if budget_bytes < BYTES_PER_VALUE:
         raise GridError(f"a budget of {budget_bytes} bytes is less than one value takes")
-    most_bands, pixels = largest or (MAXIMUM_BANDS, most_pixels(1, budget_bytes))
+    pixels = most_pixels(1, budget_bytes) if largest is None else largest[1]
     parts = []
-    whole = Part((0, 1), (0, rows), (0, cols))
-    for window in _within_sides(whole, min(pixels, most_pixels(1, budget_bytes))):
-        at_once = min(MAXIMUM_BANDS, most_bands, budget_bytes // window.size_bytes)
-        groups = -(-bands // at_once)
+    for window in _within_sides(Part((0, 1), (0, rows), (0, cols)), pixels):
+        at_once = budget_bytes // window.size_bytes if largest is None else largest[0]
+        groups = -(-bands // min(MAXIMUM_BANDS, at_once))
         edges = [bands * group // groups for group in range(groups + 1)]
         parts += [
             Part((start, stop), window.rows, window.cols)
@@ -177,7 +178,8 @@ class _Reader:
         """Fill in the values of a part, which comes from that many divisions."""
         try:
             self._request(part)
-        except TooLargeError:
+        except TooLargeError as error:
+            self.size.refused(str(error))
             smaller = _divided(part, divisions)
             if divisions == MAXIMUM_DIVISIONS or len(smaller) == 1:
                 raise

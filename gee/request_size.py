@@ -34,6 +34,8 @@ class RequestSize:
         self._now = self._full if lowered is None else _least(self._full, lowered)
         self._changed = changed
         self._patience = FIRST_PATIENCE
+        self.refusals: list[str] = []
+        """Why requests were refused, each in one line."""
         self._answers = 0
         self._lock = threading.Lock()
 
@@ -50,6 +52,11 @@ class RequestSize:
             self._answers += 1
             if self._answers >= self._patience:
                 self._set(self._larger())
+
+    def refused(self, why: str) -> None:
+        """Note a refusal; the request may pass in parts."""
+        with self._lock:
+            self.refusals.append(why)
 
     def lower(self, bands: int, pixels: int) -> None:
         """Remember what passed where more was refused."""

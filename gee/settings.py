@@ -84,6 +84,12 @@ class EarthEngineSettings(CompositeSettings):
     points_per_request: int = Field(
         500, ge=1, le=5000, description="points that one request samples; the service allows 5,000"
     )
+    request_mib: float = Field(
+        24.0,
+        gt=0,
+        le=48,
+        description="MiB that one request for pixels may hold, 5 bytes a value; the service allows 48. Less where all requests are too heavy",
+    )
     path: Literal["auto", "direct", "staged", "bucket", "drive"] = Field(
         "auto",
         description="how a tile's pixels are fetched; they are the same on each path. 'direct' computes them as they are asked for; 'staged' computes what is made of many scenes once, into assets; 'bucket' and 'drive' have all of it written to files of Cloud Storage or Drive. 'auto' is direct, or staged where 'alm90 plan --probe' saw that too heavy",

@@ -6,9 +6,10 @@ samples and tiles.
 """
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -20,13 +21,15 @@ from odc.geo.geobox import GeoBox
 
 from export.covariates.checks import SourceReport
 from export.covariates.provider import Cost, CovariateInfo, Licence, Missing, Sampled, TileValues
+from export.covariates.remembered_sizes import RememberedSizes
 from export.fingerprints import fingerprint
 from export.progress import Progress
 from gee.catalogue import auxiliary_layers, candidates, licences
 from gee.covariate import Covariate
 from gee.grid import ALIGNMENT_PX, Tile
-from gee.pixels import read_window, windows_within_budget
+from gee.pixels import read_window, request_size, windows_within_budget
 from gee.points import sample_points
+from gee.request_size import RequestSize
 from gee.scope import Scope
 from gee.settings import LOCAL_PREFIX, EarthEngineSettings
 from gee.stack import fingerprint as graph_fingerprint
@@ -57,12 +60,20 @@ class EarthEngineProvider:
     settings : the study's `[earthengine]`
     geobox : the study's grid, whole
     bounding : what bounds the target, offered too where it is an auxiliary layer
+    remembered : what earlier runs learned of how large requests may be; None: nothing
     """
 
     def __init__(
-        self, settings: EarthEngineSettings, geobox: GeoBox, bounding: str | None = None
+        self,
+        settings: EarthEngineSettings,
+        geobox: GeoBox,
+        bounding: str | None = None,
+        remembered: RememberedSizes | None = None,
     ) -> None:
         self._settings, self._geobox = settings, geobox
+        self._remembered = remembered
+        self._sizes: dict[tuple[str, ...], RequestSize] = {}
+        self._lock = threading.Lock()
         entries = (*candidates(settings), *auxiliary_layers(settings, bounding))
         self._entries = {entry.name: entry for entry in entries}
         tolerance = _tolerance(settings, geobox)
@@ -70,13 +81,15 @@ class EarthEngineProvider:
             _info(entry, settings, tolerance) for entry in self._entries.values()
         )
         self.requests_at_once = _requests_at_once(settings)
-        self._image_of: ImageOf = self._composite
+        self._image_of: ImageOf = self.composite
         self._files: PixelSource | None = None
 
     def with_images(self, image_of: ImageOf) -> "EarthEngineProvider":
         """Return the same covariates; their tiles are asked of other images of the same pixels."""
         other = copy(self)
         other._image_of = image_of
+        # How heavy the composites are says nothing of pixels that are there already.
+        other._remembered, other._sizes = None, {}
         return other
 
     def with_files(self, files: PixelSource) -> "EarthEngineProvider":
@@ -85,9 +98,41 @@ class EarthEngineProvider:
         other._files = files
         return other
 
+    @property
+    def service(self) -> "EarthEngineProvider | None":
+        return self if self._files is None else None
+
     def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:
-        parts = windows_within_budget(shape, len(names))
+        parts = windows_within_budget(shape, len(names), largest=self._size(names).now)
         return Cost(len(parts), sum(part.size_bytes for part in parts))
+
+    def most_pixels(self, names: Sequence[str]) -> int:
+        _, pixels = self._size(names).now
+        return pixels
+
+    def refusals(self, names: Sequence[str]) -> Sequence[str]:
+        return self._size(names).refusals
+
+    def made_from(self, names: Sequence[str]) -> str:
+        """Return the fingerprint of what some covariates together are made from."""
+        return fingerprint(covariates=[self.fingerprint(name) for name in names])
+
+    def _size(self, names: Sequence[str]) -> RequestSize:
+        """Return what is known of how large requests for some covariates may be."""
+        asked = tuple(names)
+        with self._lock:
+            if asked in self._sizes:
+                return self._sizes[asked]
+            budget_bytes = int(self._settings.request_mib * 2**20)
+            size = request_size(len(asked), budget_bytes)
+            if self._remembered is not None:
+                if not ee.data.is_initialized():
+                    return size  # what they are made from is not known yet
+                made_from = self.made_from(asked)
+                keep = partial(self._remembered.keep, made_from, asked)
+                size = request_size(len(asked), budget_bytes, self._remembered.of(made_from), keep)
+            self._sizes[asked] = size
+            return size
 
     def fingerprint(self, name: str) -> str:
         return self._fingerprints[name]
@@ -126,9 +171,14 @@ class EarthEngineProvider:
             see `gee.pixels.read_window`.
         """
         if self._files is not None:
-            values = self._files.read(names, tile.geobox)
-        else:
-            values = read_window(self._image_of(names, tile.geobox), names, tile.geobox)
+            return self.screened(names, self._files.read(names, tile.geobox))
+        return self.screened(names, self.read_window(names, tile.geobox))
+
+    def read_window(self, names: Sequence[str], window: GeoBox) -> NDArray[np.float32]:
+        image = partial(self._image_of, tuple(names))
+        return read_window(image, names, window, self._size(names))
+
+    def screened(self, names: Sequence[str], values: NDArray[np.float32]) -> TileValues:
         out_of_range = {}
         for band, name in zip(values, names, strict=True):
             outside = _outside(band, self._entries[name])
@@ -136,8 +186,11 @@ class EarthEngineProvider:
             out_of_range[name] = outside
         return TileValues(values, out_of_range)
 
-    def _composite(self, names: Sequence[str], window: GeoBox) -> ee.Image:
-        # Scenes that don't touch the window are not looked up; its values are the same.
+    def composite(self, names: Sequence[str], window: GeoBox) -> ee.Image:
+        """Return the image of covariates whose pixels are asked for on a window alone.
+
+        Scenes that don't touch the window are not looked up; its values are the same.
+        """
         return stack(names, self._settings, self._scope(window))
 
     def sample(
@@ -150,13 +203,10 @@ class EarthEngineProvider:
         if not rows.size:
             return Sampled(np.empty((0, len(names)), np.float32), ())
 
-        # Each request looks up the scenes near its own points alone.
-        def image(window: GeoBox) -> ee.Image:
-            return stack(names, self._settings, self._scope(window))
-
         with progress.task("sampling Earth Engine", rows.size) as task:
             values = sample_points(
-                image,
+                # Each request looks up the scenes near its own points alone.
+                partial(self.composite, tuple(names)),
                 names,
                 self._geobox,
                 rows,

@@ -11,14 +11,20 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from export.covariates.checks import SourceReport
+from export.covariates.region import Extent
+from export.covariates.windows import Window, windows_of
 from export.errors import StudyError
 from export.progress import Progress
 from gee.grid import Tile
 from local_ml.features import Feature, MissingRule
 
 Role = Literal["feature", "auxiliary"]
+
+Given = Mapping[tuple[str, ...], NDArray[np.float32]]
+"""What services gave for a tile: names asked for → (p, rows, cols)."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +97,36 @@ class TileValues(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """requests : to a service, at least; size_bytes : of all, as the service counts them."""
+    """requests : to a service; size_bytes : of all, as the service counts them."""
 
     requests: int
     size_bytes: int
+
+
+class PixelService(Protocol):
+    """A source that is asked over a network, by windows that serve several tiles at once."""
+
+    @property
+    def requests_at_once(self) -> int:
+        """How many windows are best asked for at once."""
+
+    def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:
+        """Say what a window of some rows and columns takes, at least."""
+
+    def most_pixels(self, names: Sequence[str]) -> int:
+        """Say how many pixels a window may hold."""
+
+    def made_from(self, names: Sequence[str]) -> str:
+        """Return the SHA-256 of what some covariates together are made from."""
+
+    def refusals(self, names: Sequence[str]) -> Sequence[str]:
+        """Say which requests for these covariates were refused as too heavy so far, and why."""
+
+    def read_window(self, names: Sequence[str], window: GeoBox) -> NDArray[np.float32]:
+        """Return (p, rows, cols) float32 as the service has them, NaN where masked."""
+
+    def screened(self, names: Sequence[str], values: NDArray[np.float32]) -> TileValues:
+        """Return values of `read_window` with those outside the valid range missing, too."""
 
 
 class CovariateProvider(Protocol):
@@ -105,11 +137,8 @@ class CovariateProvider(Protocol):
         """All that it offers, in the order that a study gives them."""
 
     @property
-    def requests_at_once(self) -> int:
-        """How many tiles are best asked for at once; 0 where that is for the processor to say."""
-
-    def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:
-        """Say what reading covariates on a tile of some rows and columns asks of a service."""
+    def service(self) -> PixelService | None:
+        """What is asked by windows; None where tiles are read one by one."""
 
     def fingerprint(self, name: str) -> str:
         """Return the SHA-256 of what the covariate's pixels are made from, whatever the tile."""
@@ -136,6 +165,24 @@ class CovariateProvider(Protocol):
         progress: Progress,
     ) -> Sampled:
         """Return the values at pixels of the grid: those of the tiles that hold them."""
+
+
+@dataclass(frozen=True)
+class AskedWindow:
+    """Some covariates of a service on a window of the grid."""
+
+    service: PixelService
+    names: tuple[str, ...]
+    window: Window
+
+    @property
+    def cost(self) -> Cost:
+        return self.service.cost(self.names, self.window.shape)
+
+    def read(self, grid: GeoBox) -> NDArray[np.float32]:
+        """Ask for it; `grid` is the study's."""
+        rows, cols = self.window.rows, self.window.cols
+        return self.service.read_window(self.names, grid[slice(*rows), slice(*cols)])
 
 
 @dataclass(frozen=True)
@@ -183,12 +230,18 @@ class CovariateStack:
 
     @property
     def requests_at_once(self) -> int:
-        return max((provider.requests_at_once for provider, _ in self._chosen()), default=0)
+        """How many windows are best asked for at once; 0 where no service is asked."""
+        services = [provider.service for provider, _ in self._chosen()]
+        return max((one.requests_at_once for one in services if one is not None), default=0)
 
-    def cost(self, shape: tuple[int, int]) -> Cost:
-        """Say what reading the stack on a tile asks of services."""
-        costs = [provider.cost(names, shape) for provider, names in self._chosen()]
-        return Cost(sum(one.requests for one in costs), sum(one.size_bytes for one in costs))
+    def asked_windows(self, extents: Sequence[Extent]) -> list[AskedWindow]:
+        """Return what services are asked for, to have the stack on some tiles, in order."""
+        asked = []
+        for provider, names in self._chosen():
+            if (service := provider.service) is not None:
+                windows = windows_of(extents, service.most_pixels(names))
+                asked += [AskedWindow(service, tuple(names), window) for window in windows]
+        return asked
 
     def fingerprints(self) -> dict[str, str]:
         """Return for each covariate, in order, the fingerprint of what it is made from."""
@@ -203,12 +256,20 @@ class CovariateStack:
             report for provider in self.providers for report in provider.check(rows, cols, progress)
         ]
 
-    def read(self, tile: Tile) -> TileValues:
-        """Return the covariates on a tile, in order."""
+    def read(self, tile: Tile, given: Given | None = None) -> TileValues:
+        """Return the covariates on a tile, in order.
+
+        Parameters
+        ----------
+        given : (p, rows, cols) of what came by `asked_windows`, by the names asked for; it is
+            not asked for again, and changed
+        """
+        read = [(names, _read(provider, names, tile, given)) for provider, names in self._chosen()]
+        if len(read) == 1:
+            return read[0][1]
         values = np.empty((len(self.names), *tile.shape), np.float32)
         out_of_range: dict[str, NDArray[np.bool_]] = {}
-        for provider, names in self._chosen():
-            found = provider.read(names, tile)
+        for names, found in read:
             values[self._places(names)] = found.values
             out_of_range |= found.out_of_range
         return TileValues(values, out_of_range)
@@ -239,3 +300,11 @@ class CovariateStack:
 
     def _places(self, names: Sequence[str]) -> list[int]:
         return [self.names.index(name) for name in names]
+
+
+def _read(
+    provider: CovariateProvider, names: Sequence[str], tile: Tile, given: Given | None
+) -> TileValues:
+    if given is None or provider.service is None:
+        return provider.read(names, tile)
+    return provider.service.screened(names, given[tuple(names)])

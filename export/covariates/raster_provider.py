@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 
 from export.covariates.checks import SourceReport, check_source
 from export.covariates.places import by_tile
-from export.covariates.provider import Cost, CovariateInfo, Missing, Sampled, TileValues
+from export.covariates.provider import CovariateInfo, Missing, Sampled, TileValues
 from export.covariates.settings import CovariateSettings
 from export.covariates.source import (
     CovariateSource,
@@ -95,7 +95,7 @@ class RasterProvider:
     workers : threads that sample; 0: one a core
     """
 
-    requests_at_once = 0
+    service = None
 
     def __init__(
         self,
@@ -109,9 +109,6 @@ class RasterProvider:
         self._geobox, self._tile_px = geobox, tile_px
         self._file_hash, self._workers = file_hash, workers
         self.covariates = tuple(_info(covariate) for covariate in covariates)
-
-    def cost(self, names: Sequence[str], shape: tuple[int, int]) -> Cost:  # noqa: ARG002
-        return Cost(0, 0)
 
     def fingerprint(self, name: str) -> str:
         layers = [

@@ -5,6 +5,7 @@ tile. Without a mask the whole rectangle is the region.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,53 @@ def read_region(region: Region, tile: Tile) -> NDArray[np.bool_]:
     return np.asarray(~np.isnan(values) & (values != 0))
 
 
+@dataclass(frozen=True, eq=False)
+class Extent:
+    """Where the region's pixels lie in a tile.
+
+    Parameters
+    ----------
+    tile : that holds at least one
+    first, beyond : (cols,) int, rows of the grid: in each column the first one of the region, and
+        the one after the last; where a column holds none, `beyond` is not above `first`
+    pixels : how many there are
+    """
+
+    tile: Tile
+    first: NDArray[np.int32]
+    beyond: NDArray[np.int32]
+    pixels: int
+
+    @cached_property
+    def name(self) -> str:
+        return self.tile.name
+
+
+def whole_extent(tile: Tile) -> Extent:
+    """Return the extent of a tile that lies in the region with all its pixels."""
+    row_start, _, height, width = tile.window
+    first = np.full(width, row_start, np.int32)
+    return Extent(tile, first, first + np.int32(height), height * width)
+
+
+def extent_of(tile: Tile, inside: NDArray[np.bool_]) -> Extent:
+    """Return where the region lies in a tile, given which of its pixels are inside."""
+    row_start, _, height, _ = tile.window
+    some = inside.any(axis=0)
+    first = np.where(some, row_start + inside.argmax(axis=0), row_start + height)
+    beyond = np.where(some, row_start + height - inside[::-1].argmax(axis=0), row_start)
+    return Extent(tile, first.astype(np.int32), beyond.astype(np.int32), int(inside.sum()))
+
+
+def region_extents(region: Region, tile_px: int) -> list[Extent]:
+    """Return the tiles that hold at least one pixel of the region, from the north-west."""
+    tiles = tiles_of(region.geobox, tile_px)
+    if region.mask is None:
+        return [whole_extent(tile) for tile in tiles]
+    found = (extent_of(tile, read_region(region, tile)) for tile in tiles)
+    return [extent for extent in found if extent.pixels]
+
+
 def region_tiles(region: Region, tile_px: int) -> list[Tile]:
     """Return the tiles that hold at least one pixel of the region, from the north-west."""
-    return [tile for tile in tiles_of(region.geobox, tile_px) if read_region(region, tile).any()]
+    return [extent.tile for extent in region_extents(region, tile_px)]

@@ -1,17 +1,19 @@
 """`plan`: what an export would ask for and write, before it does.
 
 In: a study, trained or not. Out: lines for the terminal. Nothing is read or asked for but what
-Earth Engine tells anyone who connects.
+Earth Engine tells anyone who connects; with a probe, what the probe says beforehand.
 """
 
 import shutil
 from collections.abc import Sequence
-from functools import cache
 
-from export.covariates.provider import Cost, CovariateStack
-from export.covariates.region import region_tiles
-from export.covariates.tiles import TilePlan, plan_tiles
+from export.covariates.export_path import choose_path, read_probe
+from export.covariates.provider import AskedWindow, CovariateStack
+from export.covariates.region import region_extents
+from export.covariates.tile_plans import TilePlan, plan_tiles
+from export.covariates.tile_writing import windows_needed
 from export.steps.context import Context
+from export.steps.probe import probe, tell_hours
 from export.study.covariates import (
     connect_to_earth_engine,
     needed_by_model,
@@ -21,35 +23,55 @@ from gee.errors import ServiceError
 from gee.grid import Tile
 
 _BYTES_A_VALUE = 4
-_WITHOUT_PROBE = (
-    "unknown: Earth Engine tells only afterwards what a request took. A month holds 150 EECU-hours "
-    "in the community tier and 1,000 in the contributor tier"
-)
 
 
-def plan_step(context: Context) -> None:
-    """Say how many tiles, requests and bytes an export takes, and what is there already."""
+def plan_step(context: Context, probing: bool = False, everything: bool = False) -> None:
+    """Say how many tiles, requests and bytes an export takes, and what is there already.
+
+    Parameters
+    ----------
+    probing : measure on the service first what requests take
+    everything : all candidates are counted, and not only what the model kept
+    """
     study, settings = context.study, context.study.settings
     region = context.region()
     candidates = study_covariates(study, region.geobox, context.journal.file_hash, connected=False)
-    kept = _kept(context, candidates)
+    kept = _kept(context, candidates, everything)
     stack = candidates.select(list(dict.fromkeys([*kept, *candidates.auxiliary])))
     rows, cols = region.geobox.shape.yx
     with context.progress.task("looking at the region", 1) as task:
-        tiles = region_tiles(region, settings.grid.tile_px)
+        extents = region_extents(region, settings.grid.tile_px)
         task.advance()
+    inside = sum(extent.pixels for extent in extents)
     context.tell(
         "plan",
-        f"{rows} x {cols} pixels, {len(tiles)} tiles of {settings.grid.tile_px} pixels a side "
-        f"touch the region; {len(kept)} covariates",
+        f"{rows} x {cols} pixels, {inside} of them in the region; {len(extents)} tiles of "
+        f"{settings.grid.tile_px} pixels a side touch it; {len(kept)} covariates",
     )
-    needed = _needed(context, stack, _plans(context, stack, tiles), tiles)
-    _tell_requests(context, stack, needed)
-    _tell_disk(context, [tile for tile, _ in needed], len(stack.names))
+    if probing:
+        connect_to_earth_engine(study)
+        probe(context, stack, extents)
+    plans = _plans(context, stack, [extent.tile for extent in extents])
+    if plans is None:
+        to_write, windows = [one.tile for one in extents], stack.asked_windows(extents)
+        asked_tiles, asked = len(extents), set(stack.names)
+    else:
+        _tell_there(context, stack, plans)
+        to_write = [plan.tile for plan in plans if not plan.done]
+        windows = windows_needed(stack, plans, {extent.name: extent for extent in extents})
+        asked_tiles = sum(bool(plan.asked) for plan in plans)
+        asked = {name for plan in plans for name in plan.asked}
+    context.tell("plan", f"to be written: {len(to_write)} tiles")
+    if settings.earthengine is not None:
+        wanted = stack.select([name for name in stack.names if name in asked])
+        _tell_requests(context, wanted, windows, asked_tiles)
+    _tell_disk(context, to_write, len(stack.names))
 
 
-def _kept(context: Context, candidates: CovariateStack) -> Sequence[str]:
+def _kept(context: Context, candidates: CovariateStack, everything: bool) -> Sequence[str]:
     """Return what the model kept, else all candidates."""
+    if everything:
+        return candidates.names
     if not (context.study.model_folder / "manifest.json").exists():
         context.tell("plan", "no model is trained yet: all candidates are counted")
         return candidates.names
@@ -76,15 +98,8 @@ def _plans(
     return plan_tiles(stack, context.region(), tiles, folder, context.journal)
 
 
-def _needed(
-    context: Context,
-    stack: CovariateStack,
-    plans: Sequence[TilePlan] | None,
-    tiles: Sequence[Tile],
-) -> list[tuple[Tile, tuple[str, ...]]]:
-    """Return the tiles to be written, each with the covariates to be read for it."""
-    if plans is None:
-        return [(tile, stack.names) for tile in tiles]
+def _tell_there(context: Context, stack: CovariateStack, plans: Sequence[TilePlan]) -> None:
+    """Say what is there already, and what of it will be read anew."""
     done = sum(plan.done for plan in plans)
     in_part = [plan for plan in plans if plan.kept]
     context.tell("plan", f"there already: {done} tiles whole, {len(in_part)} in part")
@@ -92,28 +107,35 @@ def _needed(
     if asked:
         listed = ", ".join(name for name in stack.names if name in asked)
         context.tell("plan", f"of those in part only {listed} will be read")
-    return [(plan.tile, plan.asked) for plan in plans if not plan.done]
 
 
 def _tell_requests(
-    context: Context, stack: CovariateStack, needed: Sequence[tuple[Tile, tuple[str, ...]]]
+    context: Context, wanted: CovariateStack, windows: Sequence[AskedWindow], tiles: int
 ) -> None:
-    @cache
-    def cost(names: tuple[str, ...], shape: tuple[int, int]) -> Cost:
-        return stack.select(names).cost(shape)
+    """Say what Earth Engine will be asked for, on which path and why, and how long that takes.
 
-    costs = [cost(names, tile.shape) for tile, names in needed]
+    Parameters
+    ----------
+    wanted : what is asked for
+    tiles : how many need it
+    """
+    study = context.study
+    assert study.settings.earthengine is not None
+    costs = [asked.cost for asked in windows]
     requests, size = sum(one.requests for one in costs), sum(one.size_bytes for one in costs)
-    context.tell("plan", f"to be written: {len(needed)} tiles")
-    if context.study.settings.earthengine is None:
-        return
+    measured = read_probe(study.covariates_folder)
+    path = choose_path(study.settings.earthengine, wanted, measured, tiles)
+    if windows:
+        context.tell("plan", f"path {path.path}: {path.why}")
+    if path.path != "direct":
+        context.tell("plan", "on the direct path it would be:")
     context.tell(
         "plan",
         f"to be asked of Earth Engine: {requests} requests, {_size(size)} in all, straight to the "
         "tiles (computePixels)",
     )
-    if requests:
-        context.tell("plan", f"hours and EECU-hours: {_WITHOUT_PROBE}")
+    if windows:
+        tell_hours(context, windows, measured)
 
 
 def _tell_disk(context: Context, tiles: Sequence[Tile], covariates: int) -> None:

@@ -13,7 +13,7 @@ from export.covariates.findings import covariate_report, missing_counts
 from export.covariates.provider import CovariateStack, Missing
 from export.covariates.region import Region
 from export.covariates.sampling import domain_sample, sample_at
-from export.covariates.tiles import stack_fingerprint
+from export.covariates.tile_plans import stack_fingerprint
 from export.errors import RasterError, StudyError
 from export.steps.context import Context
 from export.study.covariates import sampled, study_covariates
@@ -39,6 +39,7 @@ def sample_step(context: Context) -> None:
     region = context.region()
     stack = study_covariates(study, region.geobox, context.journal.file_hash)
     stack = sampled(stack, settings.target)
+    context.warn_of_quota("sample")
 
     def work() -> tuple[list[Path], str]:
         return _sample(context, region, stack, screened)

@@ -9,25 +9,25 @@ import pandas as pd
 from odc.geo.geobox import GeoBox
 
 from export.covariates.provider import CovariateInfo, CovariateStack
-from export.covariates.region import Region, region_tiles
+from export.covariates.region import Region, region_extents
 from export.covariates.sampling import skew_check
-from export.covariates.tiles import (
-    TilePlan,
-    TilesReport,
-    plan_tiles,
-    stack_fingerprint,
-    write_covariate_tiles,
-)
+from export.covariates.tile_plans import TilePlan, plan_tiles, stack_fingerprint
+from export.covariates.tile_writing import TilesReport, write_covariate_tiles
 from export.errors import TileError
 from export.steps.context import Context
+from export.steps.stage import discard_fetched, on_its_path
 from export.study.covariates import needed_by_model, sampled, study_covariates
 from local_ml.samples import read_samples
 
 _DIFFERENCES_SHOWN = 10
 
 
-def tiles_step(context: Context) -> None:
+def tiles_step(context: Context, everything: bool = False) -> None:
     """Write the covariate tiles of a study; each tile resumes by itself.
+
+    Parameters
+    ----------
+    everything : all candidates, and not only what the model kept; no model need be there
 
     Raises
     ------
@@ -37,11 +37,14 @@ def tiles_step(context: Context) -> None:
         where Earth Engine would refuse every tile alike; what is finished is kept.
     """
     study, settings = context.study, context.study.settings
-    context.require(study.model_folder / "manifest.json", "train")
-    kept = needed_by_model(study)
+    if not everything:
+        context.require(study.model_folder / "manifest.json", "train")
+    context.require(study.samples_file, "sample")
     region = context.region()
     candidates = study_covariates(study, region.geobox, context.journal.file_hash)
+    context.warn_of_quota("export")
     offered = (*candidates.names, *candidates.auxiliary)
+    kept = list(candidates.names) if everything else needed_by_model(study)
     absent = [name for name in kept if name not in offered]
     if absent:
         raise TileError(
@@ -51,16 +54,20 @@ def tiles_step(context: Context) -> None:
     _warn_of_changes(context, sampled(candidates, settings.target), region)
     auxiliary = [name for name in candidates.auxiliary if name not in kept]
     stack = candidates.select([*kept, *auxiliary])
-    tiles = region_tiles(region, settings.grid.tile_px)
+    extents = {one.name: one for one in region_extents(region, settings.grid.tile_px)}
+    tiles = [one.tile for one in extents.values()]
     folder = study.covariates_folder / "tiles"
     plans = plan_tiles(stack, region, tiles, folder, context.journal)
     _tell_plan(context, plans)
+    fetched = on_its_path(context, stack, plans)
     report = write_covariate_tiles(
-        stack, region, plans, context.journal, context.progress, settings.map.workers
+        fetched, region, plans, context.journal, context.progress, settings.map.workers, extents
     )
     _forget_other_tiles(folder, {tile.name for tile in tiles})
     for name, why in report.failed.items():
         context.hole(f"covariate tile {name}: {why}")
+    if not report.failed:
+        discard_fetched(study)
     if not report.files:
         raise TileError("no covariate tile could be made")
     context.tell("export", _told(report, len(tiles), kept, auxiliary))

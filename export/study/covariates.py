@@ -48,13 +48,19 @@ def study_covariates(
     if settings.earthengine is not None:
         # The client takes a second to import and half a one to connect.
         from export.covariates.earth_engine import EarthEngineProvider
+        from export.covariates.remembered_sizes import RememberedSizes
 
         if connected:
             connect_to_earth_engine(study)
         # A raster of the study's own comes before what Earth Engine has by the same name.
         own = any(one.name == bounding for one in settings.covariates)
         providers.append(
-            EarthEngineProvider(settings.earthengine, geobox, None if own else bounding)
+            EarthEngineProvider(
+                settings.earthengine,
+                geobox,
+                None if own else bounding,
+                RememberedSizes(study.covariates_folder / "request_sizes.json"),
+            )
         )
     stack = CovariateStack.of(*providers)
     if not stack.names:

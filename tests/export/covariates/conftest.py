@@ -130,6 +130,11 @@ class EarthEngineStudy:
         text = study_template({k: v for k, v in self.values.items() if v is not None})
         (self.folder / "study.toml").write_text(text, encoding="utf-8")
 
+    def write_small_requests(self) -> None:
+        """Let a request hold a tile of the three covariates and no more."""
+        mib = TILE_PX**2 * 3 * 5 / 2**20
+        self.write(earthengine={"request_mib": mib, "workers": 1}, map={"workers": 1})
+
     def alm90(self, command: str, *arguments: str) -> Result:
         """Run a command in this process."""
         return CliRunner().invoke(app, [command, str(self.folder), *arguments])

@@ -23,7 +23,7 @@ def test_a_refused_tile_leaves_a_hole_that_the_next_run_fills(
     undisturbed = study.tile_bytes()
     for path in (study.folder / "covariates" / "tiles").iterdir():
         path.unlink()
-    study.write(earthengine={"workers": 1}, map={"workers": 1})
+    study.write_small_requests()
     assert study.alm90("sample").exit_code == 0  # connects anew
     fault("memory", times=4)  # the whole, a half of the bands, a quarter, a sixteenth
     done = study.alm90("export")
@@ -45,8 +45,8 @@ def test_an_export_that_is_refused_from_the_start_ends(
 ) -> None:
     """Fault: every tile of a plateau is asked for, and every one refused."""
     study = earth_engine_study
-    monkeypatch.setattr("export.covariates.tiles.REFUSED_AT_FIRST", 2)
-    study.write(earthengine={"workers": 1}, map={"workers": 1})
+    monkeypatch.setattr("export.covariates.tile_writing.REFUSED_AT_FIRST", 2)
+    study.write_small_requests()
     assert study.alm90("sample").exit_code == 0
     fault("memory", times=None)
     done = study.alm90("export")

@@ -75,11 +75,14 @@ def test_only_tiles_of_the_region_are_asked_for(
     assert done.exit_code == 0
     assert "changed since" not in done.stdout
     assert sorted(study.tile_bytes()) == ["tile_r0000_c0000.tif", "tile_r0000_c0001.tif"]
-    assert len(study.pixel_requests()) == 2
+    (body,) = study.pixel_requests()
+    # Both tiles in one request, cropped to the mask's 32 rows and 44 columns.
+    assert json.loads(body)["grid"]["dimensions"] == {"width": 44, "height": 32}
 
 
 def test_a_second_export_sends_no_request_for_pixels(earth_engine_study: Any) -> None:
     study = earth_engine_study
+    study.write_small_requests()
     assert study.alm90("export").exit_code == 0
     sent, before = len(study.pixel_requests()), study.tile_bytes()
     assert sent == 4
@@ -93,9 +96,15 @@ def test_a_second_export_sends_no_request_for_pixels(earth_engine_study: Any) ->
 def test_one_changed_setting_asks_for_its_covariate_alone(earth_engine_study: Any) -> None:
     """Fault: the whole stack is computed anew, a month's quota for one number."""
     study = earth_engine_study
+    study.write_small_requests()
     assert study.alm90("export").exit_code == 0
     sent, before = len(study.pixel_requests()), study.tile_bytes()
     study.write(earthengine={"terrain": {"least_gradient": 0.1}})
+    planned = study.alm90("plan")
+    assert "0 tiles whole, 4 in part" in planned.stdout
+    assert "only twi will be read" in planned.stdout
+    assert "asked of Earth Engine: 2 requests" in planned.stdout
+    assert len(study.pixel_requests()) == sent
     early = study.alm90("export")
     assert "warning: twi: changed since the sites were sampled" in early.stdout
     # The tiles no longer hold what the sites' samples do, so a model must not see them.
@@ -105,12 +114,12 @@ def test_one_changed_setting_asks_for_its_covariate_alone(earth_engine_study: An
     assert "slope" not in early.stderr
     assert "in part there already: 4 of the tiles; reading only twi" in early.stdout
     asked = study.pixel_requests()[sent:]
-    assert len(asked) == 4
+    assert len(asked) == 2  # a third of the bands: each serves two tiles
     assert all('"twi"' in body and '"slope"' not in body for body in asked)
     assert study.alm90("sample").exit_code == 0
     done = study.alm90("export")
     assert done.exit_code == 0, done.output
-    assert len(study.pixel_requests()) == sent + 4
+    assert len(study.pixel_requests()) == sent + 2
     with rasterio.open(study.folder / "covariates/tiles/tile_r0000_c0001.tif") as dataset:
         now = dict(zip(dataset.descriptions, dataset.read(), strict=True))
     with rasterio.MemoryFile(before["tile_r0000_c0001.tif"]) as memory, memory.open() as old:

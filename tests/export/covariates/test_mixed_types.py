@@ -6,7 +6,9 @@ import pytest
 from export.covariates.provider import CovariateStack
 from export.covariates.raster_provider import RasterCovariate, RasterProvider
 from export.covariates.region import Region, region_tiles
-from export.covariates.tiles import plan_tiles, read_covariate_tile, write_covariate_tiles
+from export.covariates.tile_plans import plan_tiles
+from export.covariates.tile_writing import write_covariate_tiles
+from export.covariates.tiles import read_covariate_tile
 from export.journal import Journal, file_sha256
 from export.progress import silent
 

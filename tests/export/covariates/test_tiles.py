@@ -19,7 +19,9 @@ from export.covariates.provider import CovariateStack
 from export.covariates.raster_provider import RasterCovariate, RasterProvider
 from export.covariates.region import Region, open_region, region_tiles
 from export.covariates.sampling import domain_sample, locate, sample_at, skew_check
-from export.covariates.tiles import plan_tiles, read_covariate_tile, write_covariate_tiles
+from export.covariates.tile_plans import plan_tiles
+from export.covariates.tile_writing import write_covariate_tiles
+from export.covariates.tiles import read_covariate_tile
 from export.errors import StudyError, TileError
 from export.journal import Journal, file_sha256
 from export.progress import silent
@@ -270,6 +272,8 @@ SLOW_RUN = """
 import sys, time
 from pathlib import Path
 import export.covariates.tiles as tiles
+from export.covariates.tile_plans import plan_tiles
+from export.covariates.tile_writing import write_covariate_tiles
 from gee.grid import geobox_of_region
 from export.covariates.provider import CovariateStack
 from export.covariates.raster_provider import RasterProvider, open_rasters
@@ -292,8 +296,8 @@ tiles.write_geotiff = slowly
 region = Region(grid)
 journal = Journal(study / "journal.sqlite")
 stack = CovariateStack.of(RasterProvider(rasters, grid, 16, journal.file_hash))
-plans = tiles.plan_tiles(stack, region, region_tiles(region, 16), study / "tiles", journal)
-report = tiles.write_covariate_tiles(stack, region, plans, journal, silent(), 1)
+plans = plan_tiles(stack, region, region_tiles(region, 16), study / "tiles", journal)
+report = write_covariate_tiles(stack, region, plans, journal, silent(), 1)
 print(len(report.written), len(report.skipped))
 """
 

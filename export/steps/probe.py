@@ -1,0 +1,151 @@
+"""`plan --probe`: a few windows are asked for, to know what an export takes.
+
+In: a study whose service is connected. Out: `covariates/probe.json`, and hours and EECU-hours for
+the terminal. What the service does not tell stays unknown.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from export.covariates.export_path import PROBE_FILE
+from export.covariates.probe import Measured, Range, eecu_hours, hours, parse, to_json
+from export.covariates.provider import AskedWindow, CovariateStack
+from export.covariates.region import Extent
+from export.steps.context import Context
+from gee.errors import RefusedError, TooLargeError
+from local_ml.files import json_bytes, write_whole
+
+TIERS = {"community": 150, "contributor": 1000}
+"""EECU-hours that a noncommercial project has in a month."""
+WINDOWS = 3
+"""How many are measured whole: what a window takes differs with its scenes."""
+
+
+def probe(context: Context, stack: CovariateStack, extents: Sequence[Extent]) -> None:
+    """Measure whole windows of the stack, and one with each group of covariates alone."""
+    from gee.eecu import can_tell
+
+    windows = stack.asked_windows(extents)
+    if not windows:
+        context.tell("plan", "nothing to probe: no covariate comes from Earth Engine")
+        return
+    chosen = _spread(windows)
+    groups = _groups(stack, chosen[0])
+    times = [("direct", one.names, one) for one in chosen]
+    times += [("group", names, chosen[len(chosen) // 2]) for names in groups]
+    requests = sum(one.service.cost(names, one.window.shape).requests for _, names, one in times)
+    costs = f", {len(times)} more for what they cost" if can_tell() else ""
+    context.tell(
+        "plan",
+        f"probe: {requests} requests for pixels{costs}; more where one is too heavy and divided",
+    )
+    found = []
+    with context.progress.task("probe", len(times)) as task:
+        for kind, names, asked in times:
+            found.append(_measure(context, kind, names, asked))
+            context.tell("plan", f"probe: {_told(found[-1])}")
+            task.advance()
+    write_whole(context.study.covariates_folder / PROBE_FILE, json_bytes(to_json(found)))
+
+
+def tell_hours(
+    context: Context, windows: Sequence[AskedWindow], measured: Mapping[str, Any] | None
+) -> None:
+    """Say how long the windows take and what they cost, or that nothing tells it."""
+    tiers = " and ".join(f"{hours:,} in the {name} tier" for name, hours in TIERS.items())
+    month = f"A month holds {tiers.replace(' in', ' EECU-hours in', 1)}"
+    probed = [] if measured is None else parse(measured)
+    of = {asked.names: asked.service.made_from(asked.names) for asked in windows} if probed else {}
+    direct = [one for one in probed if one.kind == "direct" and one.made_from in of.values()]
+    if len({one.made_from for one in direct}) < len(of) or not direct:
+        why = (
+            "`alm90 plan --probe` measures a few requests"
+            if not probed
+            else (
+                "the probe was of other covariates or settings; `alm90 plan --probe` measures anew"
+            )
+        )
+        context.tell("plan", f"hours and EECU-hours: unknown; {why}. {month}")
+        return
+    pixels = [(of[asked.names], asked.window.pixels) for asked in windows]
+    at_once = min(len(windows), windows[0].service.requests_at_once)
+    by = f"by {len(direct)} windows measured" if len(direct) > 1 else "by one window measured"
+    time_taken = hours(direct, pixels, at_once)
+    cost = eecu_hours(direct, pixels)
+    context.tell(
+        "plan",
+        f"hours: {_range(time_taken)}, {by}, {at_once} requests at once"
+        if time_taken
+        else "hours: unknown; no window was answered",
+    )
+    if cost is None:
+        context.tell("plan", f"EECU-hours: unknown; the service did not tell. {month}")
+        return
+    shares = " and ".join(
+        f"{_range(Range(100 * cost.low / one, 100 * cost.high / one))} % of a month in the {name} "
+        f"tier ({one:,})"
+        for name, one in TIERS.items()
+    )
+    context.tell("plan", f"EECU-hours: {_range(cost)}, {by}: {shares}")
+
+
+def _spread(windows: Sequence[AskedWindow]) -> list[AskedWindow]:
+    """Return some large windows from all over the region."""
+    largest = max(asked.window.pixels for asked in windows)
+    large = [asked for asked in windows if 2 * asked.window.pixels >= largest]
+    count = min(WINDOWS, len(large))
+    return [large[(2 * number + 1) * len(large) // (2 * count)] for number in range(count)]
+
+
+def _groups(stack: CovariateStack, asked: AskedWindow) -> list[tuple[str, ...]]:
+    """Return the names of each group of covariates, where there are several."""
+    group = {info.name: info.group for info in stack.covariates}
+    kinds = list(dict.fromkeys(group[name] for name in asked.names))
+    if len(kinds) == 1:
+        return []
+    return [tuple(name for name in asked.names if group[name] == kind) for kind in kinds]
+
+
+def _measure(context: Context, kind: str, names: tuple[str, ...], asked: AskedWindow) -> Measured:
+    from gee.eecu import eecu_seconds, profiled
+
+    grid = context.region().geobox
+    refused = len(asked.service.refusals(names))
+    window = AskedWindow(asked.service, names, asked.window)
+    seconds: float | None = None
+    with profiled() as profiles:
+        begun = time.monotonic()
+        try:
+            window.read(grid)
+            seconds = time.monotonic() - begun
+        except (RefusedError, TooLargeError):
+            pass  # it is among the refusals
+    refusals = asked.service.refusals(names)[refused:]
+    return Measured(
+        kind=kind,
+        names=names,
+        made_from=asked.service.made_from(names),
+        shape=asked.window.shape,
+        first=(asked.window.rows[0], asked.window.cols[0]),
+        seconds=seconds,
+        eecu_seconds=eecu_seconds(profiles),
+        refused=refusals[0] if refusals else None,
+    )
+
+
+def _told(one: Measured) -> str:
+    rows, cols = one.shape
+    seconds = "no answer" if one.seconds is None else f"{one.seconds:.1f} s"
+    cost = "unknown" if one.eecu_seconds is None else f"{one.eecu_seconds:.1f}"
+    refused = "" if one.refused is None else f"; refused at first: {one.refused}"
+    what = ", ".join(one.names[:3]) + (", ..." if len(one.names) > 3 else "")
+    return (
+        f"{rows} x {cols} pixels of {len(one.names)} covariates ({what}): {seconds}, "
+        f"EECU-seconds {cost}{refused}"
+    )
+
+
+def _range(found: Range) -> str:
+    low, high = f"{found.low:.2g}", f"{found.high:.2g}"
+    return low if low == high else f"{low} to {high}"
