@@ -83,7 +83,7 @@ class Google:
             return 403, "application/json", _error(403, words)
         if self.repeats:
             return 400, "application/json", _error(400, f"Bad header 'Bearer {token}'.\n{token}")
-        found = self.service.handle(verb, f"{self.url}{path}", body)
+        found = self.service.handle(verb, f"{self.url}{path}", body, headers)
         return found.status, found.content_type, found.body
 
 
@@ -142,6 +142,7 @@ def google_server(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Googl
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     monkeypatch.setitem(session.ADDRESSES, "standard", found.url)
+    monkeypatch.setattr(session, "STORAGE_ADDRESS", found.url)
     monkeypatch.setattr(oauth, "TOKEN_URI", f"{found.url}/token")
     monkeypatch.setattr(
         google.oauth2.credentials, "_GOOGLE_OAUTH2_TOKEN_ENDPOINT", f"{found.url}/token"
