@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,9 @@ class Journal:
         self._home = path.parent.resolve()
         self._home.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
+        # Each commit waits for the disk. A hash that is lost is only computed once more, so that
+        # hashes wait for the next commit of something else.
+        self._looked_at: dict[str, tuple[Any, ...]] = {}
         # Two runs would unlink each other's half-written files; the system lifts the lock of a
         # run that was killed.
         self._only_run = FileLock(path.with_name(path.name + ".lock"))
@@ -96,6 +99,9 @@ class Journal:
             raise sqlite3.DatabaseError(f"its version is {version}, not {SCHEMA_VERSION}")
 
     def close(self) -> None:
+        if self._looked_at:
+            with suppress(WriteError), self._writing():
+                pass  # but what every transaction writes: the hashes
         self._connection.close()
         self._only_run.release()
 
@@ -163,11 +169,8 @@ class Journal:
         except OSError as error:
             raise ExportError(f"{path} cannot be read: {error.strerror}") from error
         if time.time_ns() - status.st_mtime_ns > _AT_REST_NS:
-            with self._writing():
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)",
-                    (self._name(path), *stamp, sha256),
-                )
+            with self._lock:
+                self._looked_at[self._name(path)] = (*stamp, sha256)
         return sha256
 
     @contextmanager
@@ -177,11 +180,22 @@ class Journal:
             with self._lock, self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield
+                self._keep_hashes()
         except sqlite3.Error as error:
             raise WriteError(f"{self._path} cannot be written: {error}") from error
 
+    def _keep_hashes(self) -> None:
+        """Write the hashes of the files looked at since the last time, within a transaction."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)",
+            [(name, *found) for name, found in self._looked_at.items()],
+        )
+        self._looked_at.clear()
+
     def _known_hash(self, path: Path) -> tuple[Any, ...] | None:
         with self._lock:
+            if (name := self._name(path)) in self._looked_at:
+                return self._looked_at[name]
             return self._one(
                 "SELECT size, mtime_ns, inode, sha256 FROM hashes WHERE path = ?",
                 (self._name(path),),

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 
 import pytest
 
@@ -75,6 +76,24 @@ def test_it_survives_reopening_and_moving_the_study(tmp_path):
     second.close()
     kept = {path.name for path in moved.iterdir()} - {"journal.sqlite.lock"}
     assert kept == {"journal.sqlite", "map.tif"}
+
+
+def test_a_hash_is_computed_once_and_outlives_the_run(tmp_path, monkeypatch):
+    """Gigabytes of tiles hashed anew by each step; a hash kept for a file that has changed."""
+    computed = []
+    monkeypatch.setattr(
+        "export.journal.file_sha256", lambda path: computed.append(path.name) or path.name * 3
+    )
+    old = time.time() - 60
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"content")
+        os.utime(tmp_path / name, (old, old))
+    for changed in (False, True):
+        journal = Journal(tmp_path / "journal.sqlite")
+        assert [journal.file_hash(tmp_path / name) for name in "aba"] == ["aaa", "bbb", "aaa"]
+        journal.close()
+        os.utime(tmp_path / "b", (old + 1, old + 1))
+        assert computed == (["a", "b", "b"] if changed else ["a", "b"])
 
 
 def test_a_second_run_on_one_study_is_refused_until_the_first_ends(tmp_path):
