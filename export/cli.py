@@ -65,6 +65,11 @@ Force = Annotated[
 ]
 
 
+AllCandidates = Annotated[
+    bool, typer.Option("--all", help="all candidates, not only what the model kept")
+]
+
+
 def main() -> None:
     """Run the command line."""
     try:
@@ -298,21 +303,27 @@ def train(
 
 
 @app.command()
-def plan(folder: StudyFolder) -> None:
+def plan(
+    folder: StudyFolder,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="measure a few requests on the service first")
+    ] = False,
+    everything: AllCandidates = False,
+) -> None:
     """Say what an export would ask of Earth Engine and write, and what is there already."""
     with _study(folder) as context:
         from export.steps.plan import plan_step
 
-        plan_step(context)
+        plan_step(context, probe, everything)
 
 
 @app.command()
-def export(folder: StudyFolder) -> None:
+def export(folder: StudyFolder, everything: AllCandidates = False) -> None:
     """Write tiles of the covariates that the model kept."""
     with _study(folder) as context:
         from export.steps.tiles import tiles_step
 
-        tiles_step(context)
+        tiles_step(context, everything)
 
 
 @app.command()
