@@ -138,7 +138,7 @@ def make_map(scratch: Path, workers: int, _: int) -> dict[str, Any]:
     from export.covariates.tiles import tile_files
     from export.journal import Journal
     from export.map_tile import TileFolders
-    from export.mosaic import write_beside, write_mosaic
+    from export.mosaic import write_map
     from export.predict import predict_tiles
     from export.progress import silent
     from local_ml.prediction.predictor import Predictor
@@ -156,8 +156,7 @@ def make_map(scratch: Path, workers: int, _: int) -> dict[str, Any]:
     assert not report.failed, report.failed
     file = scratch / "map" / "vwc.tif"
     with _timed(result, "mosaic"):
-        write_mosaic(report.files, file, {}, journal, silent(), workers=workers)
-        write_beside(file, folders, list(report.files), {}, journal, silent(), workers=workers)
+        write_map(file, folders, list(report.files), {}, journal, silent(), workers=workers)
     journal.close()
     sizes = {path.name: path.stat().st_size for path in (scratch / "map").glob("*.tif")}
     return result | {

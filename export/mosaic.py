@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
@@ -71,6 +72,15 @@ class MosaicReport:
     file: Path
     skipped: bool
     holes: tuple[str, ...]
+
+
+class _File(NamedTuple):
+    """One file that is made of tiles, with the tags and colours that it has beside the map's."""
+
+    folder: Path
+    path: Path
+    tags: Mapping[str, str] = MappingProxyType({})
+    colours: Mapping[int, Colour] | None = None
 
 
 def write_mosaic(
@@ -145,7 +155,7 @@ def write_mosaic(
     return MosaicReport(file, skipped=False, holes=holes)
 
 
-def write_beside(
+def write_map(
     map_file: Path,
     folders: TileFolders,
     names: Sequence[str],
@@ -153,9 +163,10 @@ def write_beside(
     journal: Journal,
     progress: Progress,
     geobox: GeoBox | None = None,
+    expected: Sequence[str] = (),
     workers: int = 0,
 ) -> list[MosaicReport]:
-    """Join the tiles of the companion and of the flags, where there are any.
+    """Join the tiles of the map, of its companion and of its flags, as far as there are any.
 
     What lies beside the map from an earlier run goes where it is no longer wanted: it would pass
     for this map's.
@@ -163,33 +174,32 @@ def write_beside(
     Parameters
     ----------
     map_file : the map; the others are named after it
-    names : of the tiles that the map was made of
-    tags, geobox, workers : as for the map
+    names : of the tiles
+    tags, geobox, expected, workers : as for `write_mosaic`
+
+    Returns
+    -------
+    reports : of the map first
     """
-    beside: list[tuple[Path | None, str, dict[str, str], dict[int, Colour] | None]] = [
-        (folders.companion, "companion", {}, None),
-        (folders.flags, "flags", flag_tags(), flag_colours()),
-    ]
-    reports = []
-    for folder, name, more, colours in beside:
-        file = map_file.with_name(f"{map_file.stem}_{name}.tif")
-        if folder is None:
-            file.unlink(missing_ok=True)
-            continue
-        tiles = {tile: folder / f"{tile}.tif" for tile in names}
-        reports.append(
-            write_mosaic(
-                tiles,
-                file,
-                {**tags, **more},
-                journal,
-                progress,
-                geobox,
-                colours=colours,
-                workers=workers,
-            )
+    companion = map_file.with_name(f"{map_file.stem}_companion.tif")
+    flags = map_file.with_name(f"{map_file.stem}_flags.tif")
+    files = [_File(folders.value, map_file)]
+    if folders.companion is not None:
+        files.append(_File(folders.companion, companion))
+    if folders.flags is not None:
+        files.append(_File(folders.flags, flags, flag_tags(), flag_colours()))
+    for file in {companion, flags} - {wanted.path for wanted in files}:
+        file.unlink(missing_ok=True)
+
+    def write(file: _File) -> MosaicReport:
+        tiles = {name: file.folder / f"{name}.tif" for name in names}
+        all_tags = {**tags, **file.tags}
+        return write_mosaic(
+            tiles, file.path, all_tags, journal, progress, geobox, expected, file.colours, workers
         )
-    return reports
+
+    # Side by side: GDAL writes a file by one thread for most of the time.
+    return list(in_order(write, files, min(workers or len(files), len(files))))
 
 
 def _common_bands(files: Sequence[Path]) -> _Bands:

@@ -107,24 +107,27 @@ class _Bars:
             console=Console(file=stream),
         )
         self._open = 0
+        self._lock = threading.Lock()
 
     @contextmanager
     def task(self, description: str, total: int) -> Iterator[Task]:
         from rich.markup import escape
 
-        if self._open == 0:
-            self._bars.start()
-        self._open += 1
+        with self._lock:
+            if self._open == 0:
+                self._bars.start()
+            self._open += 1
         number = self._bars.add_task(escape(description), total=total)
         try:
             yield _Bar(self._bars, number)
         finally:
             self._bars.stop_task(number)
-            self._open -= 1
-            if self._open == 0:
-                self._bars.stop()
-                for shown in self._bars.task_ids:
-                    self._bars.remove_task(shown)
+            with self._lock:
+                self._open -= 1
+                if self._open == 0:
+                    self._bars.stop()
+                    for shown in self._bars.task_ids:
+                        self._bars.remove_task(shown)
 
 
 class _Bar:

@@ -5,7 +5,7 @@ from export.covariates.tiles import tile_files
 from export.errors import RasterError, TileError
 from export.fingerprints import fingerprint
 from export.map_tile import TileFolders
-from export.mosaic import write_beside, write_mosaic
+from export.mosaic import write_map
 from export.rasters import read_info
 from export.steps.context import Context
 from export.steps.predict import skill_tags
@@ -45,20 +45,10 @@ def mosaic_step(context: Context) -> None:
             f"{len(others)} map tiles were predicted by another model than {study.model_folder} "
             f"holds now (first: {others[0]}); `alm90 predict {study.folder}` first"
         )
-    report = write_mosaic(
-        tiles,
-        study.map_file,
-        tags,
-        context.journal,
-        context.progress,
-        region.geobox,
-        _expected(context, region),
-        workers=settings.map.workers,
-    )
     folders = TileFolders.of(study.map_folder, settings.map.companion)
     for needed in folders.all:
         context.require(needed, "predict")
-    beside = write_beside(
+    reports = write_map(
         study.map_file,
         folders,
         list(tiles),
@@ -66,19 +56,19 @@ def mosaic_step(context: Context) -> None:
         context.journal,
         context.progress,
         region.geobox,
-        workers=settings.map.workers,
+        _expected(context, region),
+        settings.map.workers,
     )
     named = {hole.split(":")[0].split()[-1] for hole in context.holes}
-    for name in report.holes:
+    for name in reports[0].holes:
         if name not in named:
             context.hole(f"map tile {name} is missing")
     height, width = region.geobox.shape.yx
     context.tell(
         "mosaic",
         "unchanged, nothing to do"
-        if all(one.skipped for one in (report, *beside))
-        else f"{', '.join(one.file.name for one in (report, *beside))}: "
-        f"{height:,} × {width:,} pixels",
+        if all(one.skipped for one in reports)
+        else f"{', '.join(one.file.name for one in reports)}: {height:,} × {width:,} pixels",
     )
 
 

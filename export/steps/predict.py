@@ -9,7 +9,7 @@ from export.covariates.tiles import tile_files
 from export.errors import NoSkillError, StudyError, TileError
 from export.journal import Journal
 from export.map_tile import TileFolders
-from export.mosaic import write_beside, write_mosaic
+from export.mosaic import write_map
 from export.predict import Machines, PredictReport, predict_tiles
 from export.progress import Progress
 from export.remote import gdal_name, is_remote, listed_tiles, remote_tiles
@@ -127,9 +127,9 @@ def predict_folder(
         if report.files:
             file = out / f"{predictor.target_name}.tif"
             tags = {"model_fingerprint": predictor.fingerprint, **skill_tags(predictor)}
-            write_mosaic(report.files, file, tags, journal, progress)
+            made = write_map(file, folders, list(report.files), tags, journal, progress)
             say(f"map: {file}")
-            for beside in write_beside(file, folders, list(report.files), tags, journal, progress):
+            for beside in made[1:]:
                 say(f"     {beside.file}")
         return holes
     finally:

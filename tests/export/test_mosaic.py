@@ -13,7 +13,7 @@ from export.errors import RasterError, TileError
 from export.flags import flag_colours
 from export.journal import Journal
 from export.map_tile import TileFolders
-from export.mosaic import write_beside, write_mosaic
+from export.mosaic import write_map, write_mosaic
 from export.progress import silent
 from export.rasters import write_geotiff
 from gee.grid import geobox_of_region, tiles_of
@@ -255,7 +255,7 @@ def beside(tmp_path, tiles, big, journal):
     def write(companion=True, names=tuple(tiles)):
         chosen = TileFolders.of(tmp_path, companion)
         file = tmp_path / "map" / "vwc.tif"
-        return write_beside(file, chosen, names, TAGS, journal, silent(), big)
+        return write_map(file, chosen, names, TAGS, journal, silent(), big)[1:]
 
     return write
 
@@ -304,7 +304,7 @@ def test_a_companion_no_longer_wanted_goes(beside, tmp_path):
     """The intervals of an earlier model beside the map of this one."""
     beside()
     assert beside(companion=False) == []
-    assert list((tmp_path / "map").iterdir()) == []
+    assert [path.name for path in (tmp_path / "map").iterdir()] == ["vwc.tif"]
 
 
 def test_tiles_of_different_types_do_not_make_one_file(mosaic, tiles, big):
