@@ -82,7 +82,7 @@ class Scale:
         span = self.high - self.low
         values = [
             float(value)
-            for value in MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+            for value in MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
             if self.low - 1e-9 * span <= value <= self.high + 1e-9 * span
         ]
         return tuple((100 * (value - self.low) / span, _tick(value)) for value in values)
