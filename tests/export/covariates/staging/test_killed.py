@@ -1,0 +1,160 @@
+"""Batch exports that are killed, on days when everything goes wrong at once.
+
+The command line runs as a process of its own and is killed by SIGKILL: amid its tasks, and amid its
+tiles. Faults caught: what was computed is computed again, or lost; a task started twice; a tile
+that is damaged passes; a half file that passes for a whole one; pixels that depend on any of it.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gee.local import LocalEarthEngine
+from gee.session import disconnect
+
+FOLDER = "projects/alm90-local/assets/alm90"
+PATHS = {
+    "staged": {"path": "staged", "staging_folder": FOLDER},
+    "bucket": {"path": "bucket", "bucket": "my-bucket"},
+}
+TILES = 4
+
+
+@pytest.fixture
+def served(staged_study: Any) -> Iterator[Any]:
+    """The study, asking a server on loopback, and the tiles that the direct path then gives."""
+    service = LocalEarthEngine(staged_study.folder / "scenes")
+    with service.serve() as server:
+        staged_study.service = service
+        staged_study.use(
+            url=server.url, workers=1, export_px=32, path="direct", patience_s=60.0, poll_s=0.05
+        )
+        staged_study.study.write(map={"workers": 1})
+        assert staged_study.study.alm90("sample").exit_code == 0
+        staged_study.export()
+        staged_study.expected = staged_study.study.tile_bytes()
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        yield staged_study
+        disconnect()
+
+
+def tiles(study: Any) -> list[Path]:
+    return sorted((study.folder / "covariates" / "tiles").glob("*.tif"))
+
+
+def killed_when(study: Any, reached: Callable[[], bool]) -> None:
+    """Run an export as a process, and kill it once something has come to pass."""
+    run = study.study.start("export")
+    deadline = time.monotonic() + 120
+    try:
+        while not reached():
+            assert run.poll() is None, "it ended too soon"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        run.kill()
+        run.wait()
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+def hard_day(service: LocalEarthEngine) -> None:
+    """Let tasks be too heavy, and a call or two fail; each that is repeated takes a second."""
+    inject = service.faults.inject
+    inject("memory", call="task", times=None, larger_than_px=900)
+    inject("503", call="task", times=1)
+    inject("truncated", call="image:export", times=1, after=2)
+    inject("memory", call="image:computePixels", times=1)
+    inject("slow", call="image:computePixels", times=None, after=2, seconds=0.1)
+    inject("truncated", call="storage:get", times=1, after=2)
+    inject("slow", call="storage:get", times=None, after=4, seconds=0.05)
+
+
+def bad_day(service: LocalEarthEngine) -> None:
+    """Let calls and tasks fail now and then in each of the ways there are."""
+    inject = service.faults.inject
+    inject("503", call="image:export", times=1)
+    inject("truncated", call="image:export", times=1, after=2)
+    inject("429", call="operations", times=1, after=1)
+    inject("truncated", call="operations", times=1, after=3)
+    inject("slow", call="operations", times=None, after=5, seconds=0.1)
+    inject("memory", call="task", times=None, larger_than_px=900)
+    inject("503", call="task", times=1)
+    inject("429", call="image:computePixels", times=1)
+    inject("truncated", call="image:computePixels", times=1, after=2)
+    inject("memory", call="image:computePixels", times=1, after=4)
+    inject("slow", call="image:computePixels", times=None, after=6, seconds=0.2)
+    inject("503", call="storage:list", times=1)
+    inject("truncated", call="storage:get", times=2, after=2)
+    inject("dropped", call="storage:get", times=1, after=4)
+    inject("slow", call="storage:get", times=None, after=6, seconds=0.1)
+
+
+def states(study: Any) -> list[str]:
+    return [one.state for one in study.service.workspace.operations.operations.values()]
+
+
+def exports_of_pieces(study: Any) -> list[str]:
+    """Return what the tasks that were done made, one entry each."""
+    operations = study.service.workspace.operations.operations.values()
+    return [one.request["description"] for one in operations if one.state == "SUCCEEDED"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_killed_amid_tasks_and_amid_tiles(served: Any, path: str) -> None:
+    served.use(**PATHS[path])
+    hard_day(served.service)
+    killed_when(served, lambda: 2 <= states(served).count("SUCCEEDED") < 16)
+    assert not tiles(served)
+    made = exports_of_pieces(served)
+    killed_when(served, lambda: len(tiles(served)) >= 2)
+    assert len(tiles(served)) < TILES
+    damage(tiles(served)[0])
+    done = served.export()
+    assert f"of {TILES} tiles" in done.stdout
+    assert served.tiles_are_those_of_the_direct_path()
+    all_made = exports_of_pieces(served)
+    assert set(made) <= set(all_made)
+    assert len(set(all_made)) == len(all_made), "nothing was computed twice"
+    served.forget_requests()
+    assert f"(0 written, {TILES} kept)" in served.export().stdout
+    assert served.sent("image:computePixels") == served.sent("image:export") == 0
+    assert not list((served.folder / "covariates").rglob("*.part"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_any_time(served: Any, path: str, seed: int) -> None:
+    """Eight times, each a second or so further on, and a tile damaged each time there is one."""
+    generator = random.Random(seed)
+    served.use(**PATHS[path])
+    for _ in range(8):
+        bad_day(served.service)
+        moment = time.monotonic() + generator.uniform(1.5, 5.0)
+        run = served.study.start("export")
+        while time.monotonic() < moment and run.poll() is None:
+            time.sleep(0.02)
+        run.kill()
+        run.wait()
+        if tiles(served):
+            damage(generator.choice(tiles(served)))
+        served.service.faults.clear()
+    served.export()
+    assert served.tiles_are_those_of_the_direct_path()
+    made = exports_of_pieces(served)
+    assert len(set(made)) == len(made), "nothing was computed twice"
+    served.forget_requests()
+    assert f"(0 written, {TILES} kept)" in served.export().stdout
+    assert served.sent("image:computePixels") == served.sent("image:export") == 0
