@@ -6,47 +6,65 @@ trained them. Leaves are added in the order of the trees whatever lies beside a 
 same values give the same bits, in a row or in a raster.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from local_ml.errors import PredictionError
 from local_ml.forest.compiled import CompiledForest
-from local_ml.forest.kernels import (
-    add_trees,
-    fill,
-    places_in_raster,
-    places_in_rows,
+from local_ml.forest.kernels import add_trees
+from local_ml.forest.layout import (
+    Layout,
+    Scale,
+    SymmetricLayout,
+    layout_of,
+    scale_of,
+    symmetric_layout_of,
 )
-from local_ml.forest.layout import Layout, SymmetricLayout, layout_of, symmetric_layout_of
 from local_ml.forest.patches import (
     BLOCK_COLS,
     BLOCK_PIXELS,
     BLOCK_ROWS,
+    MOST_LEAVES,
+    MOST_THRESHOLDS,
     PATCHES_ACROSS,
     PATCHES_DOWN,
     SIDE,
     empty_block,
     empty_programs,
 )
+from local_ml.forest.ranks import fill, places_in_raster, places_in_rows
 from local_ml.forest.symmetric import add_symmetric_trees
 
 
-class _Member(NamedTuple):
+class _Piece(NamedTuple):
+    """Trees of a member that follow one another."""
+
+    member: int
     forest: CompiledForest
-    layout: Layout
-    symmetric: SymmetricLayout | None
+
+
+class _Part(NamedTuple):
+    """Trees whose thresholds can be told apart by ranks, and the member that each belongs to."""
+
+    scale: Scale
+    layouts: list[tuple[int, Layout | SymmetricLayout]]
 
 
 class Evaluator:
-    """Forests laid out once, for any number of rows, tiles and threads."""
+    """Forests laid out once, for any number of rows, tiles and threads.
+
+    Raises
+    ------
+    PredictionError
+        A tree has more leaves, or asks more about one column, than 16 bits can tell apart.
+    """
 
     def __init__(self, *forests: CompiledForest) -> None:
-        layouts = [layout_of(forest) for forest in forests]
-        self._members = tuple(
-            _Member(forest, layout, symmetric_layout_of(layout))
-            for forest, layout in zip(forests, layouts, strict=True)
-        )
+        self._forests = forests
+        self._parts = _parts([_Piece(member, forest) for member, forest in enumerate(forests)])
         self.columns = max((forest.columns for forest in forests), default=0)
 
     def rows(self, X: np.ndarray) -> np.ndarray:
@@ -73,12 +91,12 @@ class Evaluator:
                 f"{self.columns} columns"
             )
         columns = np.ascontiguousarray(X.T)
-        predictions = np.empty((len(X), len(self._members)))
-        work = _Work(self._members, len(columns))
+        predictions = np.empty((len(X), len(self._forests)))
+        work = _Work(self._forests, self._parts)
         for first in range(0, len(X), BLOCK_PIXELS):
             part = predictions[first : first + BLOCK_PIXELS]
-            places_in_rows(first, len(X), work.place)
-            for member, total in enumerate(work.totals(columns)):
+            present = places_in_rows(first, len(X), work.place)
+            for member, total in enumerate(work.totals(columns, present)):
                 part[:, member] = total[: len(part)]
         return predictions
 
@@ -106,16 +124,17 @@ class Evaluator:
             )
         rows, cols = valid.shape
         flat = np.ascontiguousarray(columns, dtype=np.float32).reshape(len(columns), rows * cols)
-        predictions = np.full((len(self._members), rows, cols), np.nan)
-        work = _Work(self._members, len(columns))
+        predictions = np.full((len(self._forests), rows, cols), np.nan)
+        work = _Work(self._forests, self._parts)
         for row in range(0, rows, BLOCK_ROWS):
             for col in range(0, cols, BLOCK_COLS):
-                if not places_in_raster(row, col, valid, work.place):
+                present = places_in_raster(row, col, valid, work.place)
+                if not present:
                     continue
                 window = slice(row, row + BLOCK_ROWS), slice(col, col + BLOCK_COLS)
                 wanted = valid[window]
                 height, width = wanted.shape
-                for member, total in enumerate(work.totals(flat)):
+                for member, total in enumerate(work.totals(flat, present)):
                     found = _as_raster(total)[:height, :width]
                     predictions[member][window][wanted] = found[wanted]
         return predictions
@@ -127,42 +146,83 @@ def evaluate(forest: CompiledForest, X: np.ndarray) -> np.ndarray:
     return predictions
 
 
+def _parts(pieces: list[_Piece]) -> list[_Part]:
+    """Lay trees out, in as few parts as their thresholds need: nearly always in one."""
+    scale = scale_of([piece.forest for piece in pieces])
+    if np.diff(scale.first).max(initial=0) <= MOST_THRESHOLDS:
+        return [_Part(scale, [(member, _layout(forest, scale)) for member, forest in pieces])]
+    trees = [len(piece.forest.roots) for piece in pieces]
+    if sum(trees) == 1:
+        raise PredictionError(
+            f"a tree asks more than {MOST_THRESHOLDS} different questions about one column; train "
+            "it with more sites a leaf"
+        )
+    half, halves = sum(trees) // 2, (list[_Piece](), list[_Piece]())
+    for (member, forest), last in zip(pieces, np.cumsum(trees), strict=True):
+        cut = np.clip(half - (last - len(forest.roots)), 0, len(forest.roots))
+        for side, roots in zip(halves, np.split(forest.roots, [cut]), strict=True):
+            if roots.size:
+                side.append(_Piece(member, replace(forest, roots=roots)))
+    return [part for side in halves for part in _parts(side)]
+
+
+def _layout(forest: CompiledForest, scale: Scale) -> Layout | SymmetricLayout:
+    symmetric = symmetric_layout_of(forest, scale)
+    if symmetric is not None:
+        return symmetric
+    layout = layout_of(forest, scale)
+    if layout.most_leaves > MOST_LEAVES:
+        raise PredictionError(
+            f"a tree has {layout.most_leaves} leaves, more than {MOST_LEAVES}; train it with more "
+            "sites a leaf"
+        )
+    return layout
+
+
 class _Work:
     """Room for one block after the other; each thread has its own."""
 
-    def __init__(self, members: tuple[_Member, ...], columns: int) -> None:
+    def __init__(self, forests: Sequence[CompiledForest], parts: list[_Part]) -> None:
         self.place = np.empty(BLOCK_PIXELS, np.int64)
-        self._members = members
-        self._block = empty_block(columns)
-        self._programs = [
-            empty_programs(
-                member.layout.largest_tree, member.layout.deepest, member.layout.value.dtype
-            )
-            for member in members
+        self._forests = forests
+        self._parts = parts
+        self._block = empty_block(max(len(part.scale.column) for part in parts))
+        self._programs: list[Any] = [
+            [
+                empty_programs(layout.most_leaves, layout.deepest, layout.value.dtype)
+                if isinstance(layout, Layout)
+                else None
+                for _, layout in part.layouts
+            ]
+            for part in parts
         ]
 
-    def totals(self, columns: np.ndarray) -> list[np.ndarray]:
-        """Return for each member the predictions at `place`, (BLOCK_PIXELS,), patch by patch."""
-        fill(self._block, columns, self.place)
-        return [
-            self._total(member, programs)
-            for member, programs in zip(self._members, self._programs, strict=True)
-        ]
+    def totals(self, columns: np.ndarray, present: int) -> list[np.ndarray]:
+        """Return for each member the predictions at `place`, (BLOCK_PIXELS,), patch by patch.
 
-    def _total(self, member: _Member, programs: Any) -> np.ndarray:
-        forest = member.forest
-        in_float32 = forest.accumulate == "float32"
-        total = np.full(BLOCK_PIXELS, forest.base if in_float32 else 0.0, forest.accumulate)
-        if member.symmetric is not None:
-            add_symmetric_trees(member.symmetric, self._block, total)
-        else:
-            add_trees(member.layout, programs, self._block, total)
-        if in_float32:
-            return total
-        total *= forest.scale
-        total /= forest.divisor
-        total += forest.base
-        return total
+        They mean something in the patches that are present.
+        """
+        totals = [
+            np.full(BLOCK_PIXELS, forest.base if _in_float32(forest) else 0.0, forest.accumulate)
+            for forest in self._forests
+        ]
+        for part, programs in zip(self._parts, self._programs, strict=True):
+            fill(self._block, part.scale, columns, self.place, present)
+            for (member, layout), program in zip(part.layouts, programs, strict=True):
+                if isinstance(layout, SymmetricLayout):
+                    add_symmetric_trees(layout, self._block, totals[member], present)
+                else:
+                    add_trees(layout, program, self._block, totals[member], present)
+        for forest, total in zip(self._forests, totals, strict=True):
+            if not _in_float32(forest):
+                total *= forest.scale
+                total /= forest.divisor
+                total += forest.base
+        return totals
+
+
+def _in_float32(forest: CompiledForest) -> bool:
+    return forest.accumulate == "float32"
 
 
 def _as_raster(total: np.ndarray) -> np.ndarray:

@@ -2,8 +2,12 @@
 
 A patch is 256 pixels, 32 patches are a block. In a raster a patch is a square of 16 x 16 pixels
 and a block 64 x 128, since neighbours are alike; of rows without a place, a patch is 256 in a row.
-A column that holds NaN in a block is held twice, with NaN below and above all numbers. Pixels
-beyond the edge or without a prediction repeat one that has one: they widen no range.
+
+A pixel is kept as its ranks: for each column, how many of the thresholds of all trees lie below
+its value. x <= threshold holds exactly where the rank of x is not above that of the threshold; and
+ranks are 16 bits wide, so that twice as many are compared at once. A column that holds NaN in a
+block is held twice, with NaN ranked below and above all numbers. Pixels beyond the edge or without
+a prediction repeat one that has one: they widen no range. A patch without any is not looked at.
 
 The numbers below are built into the compiled kernels, which numba keeps by the date of the file
 that they stand in: whoever changes one must delete what was kept (`*.nbi`, `*.nbc`).
@@ -23,23 +27,19 @@ BLOCK_PIXELS = PATCHES * PIXELS
 N_PIXELS = np.uint64(PIXELS)
 N_PATCHES = np.uint64(PATCHES)
 
-WORD = 32
-ALL = np.uint32(0xFFFFFFFF)
-ZERO = np.uint32(0)
-# A de Bruijn sequence: multiplied by each power of two it shows other five bits on top.
-SEQUENCE = np.uint32(0x077CB531)
-TOP_FIVE = np.uint32(27)
-SLOT_OF_BIT = np.array(
-    [((0x077CB531 << bit) & 0xFFFFFFFF) >> 27 for bit in range(WORD)], dtype=np.uint64
-)
-
-ONE = np.uint32(1)
-BIT_OF_SLOT = np.argsort(SLOT_OF_BIT).astype(np.uint64)
-
-# Trees that are walked before any is asked, and questions that are asked at once; the loops below
-# are written for these numbers.
+WORD = 16
+DEEPEST_SYMMETRIC = 8
+# Trees that are walked before any is asked; the loop that adds their leaves is written for it.
 TREES = 4
-AT_ONCE = 4
+# Questions or leaves whose patches are looked through at once.
+AT_ONCE = 64
+# Ranks of NaN, and what is subtracted from others: so that 65,536 of them are signed numbers.
+LEAST_RANK, GREATEST_RANK = -(2**15), 2**15 - 1
+MOST_THRESHOLDS = GREATEST_RANK - LEAST_RANK
+MOST_LEAVES = 2**15 - 1
+ALIGNMENT = 64
+# What stands in the place of a leaf among the nodes: no version of a column.
+LEAF = 2**16 - 1
 
 
 class Block(NamedTuple):
@@ -47,98 +47,103 @@ class Block(NamedTuple):
 
     Parameters
     ----------
-    values : (2 columns · PATCHES · PIXELS,) float32: a stripe of PATCHES · PIXELS a stripe number
+    ranks : (2 columns · PATCHES · PIXELS,) int16: a stripe of PATCHES · PIXELS a stripe number
     stripe : (2 columns,) int64, for each version of a column its stripe
-    low, high : (2 columns · PATCHES,) float32, range of a stripe in each patch
-    lowest, highest : (2 columns,) float32, range of a stripe in the block
+    low, high : (2 columns · PATCHES,) int16, range of a version of a column in each patch
+    values : (PATCHES · PIXELS,) float32, one column before its values are ranked
     """
 
-    values: np.ndarray
+    ranks: np.ndarray
     stripe: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    lowest: np.ndarray
-    highest: np.ndarray
+    values: np.ndarray
 
 
 def empty_block(columns: int) -> Block:
     """Return the room for a block of so many columns."""
+    versions = 2 * columns
     return Block(
-        values=np.empty(2 * columns * BLOCK_PIXELS, np.float32),
-        stripe=np.empty(2 * columns, np.int64),
-        low=np.empty(2 * columns * PATCHES, np.float32),
-        high=np.empty(2 * columns * PATCHES, np.float32),
-        lowest=np.empty(2 * columns, np.float32),
-        highest=np.empty(2 * columns, np.float32),
+        ranks=_aligned(versions * BLOCK_PIXELS, np.int16),
+        stripe=np.empty(versions, np.int64),
+        low=_aligned(versions * PATCHES, np.int16),
+        high=_aligned(versions * PATCHES, np.int16),
+        values=_aligned(BLOCK_PIXELS, np.float32),
     )
 
 
 class Programs(NamedTuple):
-    """What a few trees ask of each patch; made once, written anew for each few trees.
-
-    The questions and leaves of a patch and tree begin at (tree · PATCHES + patch) times the room
-    for one; behind all of them is room for those of one word of leaves.
+    """What a few trees ask of a block; made once, written anew for each few trees.
 
     Parameters
     ----------
-    read : int32, of each question where the patch's values of the column begin
-    threshold : float32
-    start, stop : int32, the leaves on the left of the question, counted within the patch
-    kept : uint32, the bits that the answer "right" keeps of the first word of leaves
-    questions, leaves : (TREES · PATCHES,) int32, how many there are
-    value : of each leaf, where the slot of its bit says, word by word
-    left_of : (levels · PATCHES,) int32, for each question on the way down the leaves before it
-    waiting, reached, asked, stripe, limit : (levels,), the right children to walk yet: node, a bit
-        for each patch that reaches it and that asks its parent, and what its parent reads
-    alive : (PIXELS,) uint32, bits of the leaves that a pixel may have
-    slot : (TREES · PIXELS,) uint32, the slot of its leaf
-    room, table_room : for the questions and for the leaves of a patch and tree
+    questions, leaves : (TREES,) int64, how many a tree has that are not decided for the block
+    question : (TREES · room,) uint64. From the lowest bit: 32 bits of where the ranks that it
+        reads begin in the block, 16 of the rank of its threshold
+    asked : (TREES · room,) uint32, a bit for each patch that must be asked
+    left_of : (TREES · room · 2 · PATCHES,) int16: for each question how many leaves of each patch
+        lie before those on its left, then how many before those on its right
+    value : (TREES · room,) of each leaf
+    reached : (TREES · room,) uint32, a bit for each patch that reaches the leaf
+    leaves_of : (TREES · PATCHES,) int16, how many leaves each patch reaches
+    waiting : (levels,) uint64, splits whose right children are to be walked yet
+    waiting_reached, waiting_asked : (levels,) uint32, the patches that reach the child, and that
+        ask the split
+    waiting_left : (levels · PATCHES,) int16, leaves of each patch before those of the split
+    program : (room,) uint64, what a patch is asked about a word of leaves: as `question`, but for
+        its own ranks, and in the highest 16 bits those that the answer "right" keeps
+    carried : (room,) int64, the questions that clear leaves of earlier words too
+    table : (TREES · room,) values of a patch's leaves
+    slot : (TREES · PIXELS,) int16, the leaf of each pixel
+    room : for the questions and for the leaves of a tree
     """
 
-    read: np.ndarray
-    threshold: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
-    kept: np.ndarray
     questions: np.ndarray
     leaves: np.ndarray
-    value: np.ndarray
-    left_of: np.ndarray
-    waiting: np.ndarray
-    stripe: np.ndarray
-    limit: np.ndarray
-    reached: np.ndarray
+    question: np.ndarray
     asked: np.ndarray
-    alive: np.ndarray
+    left_of: np.ndarray
+    value: np.ndarray
+    reached: np.ndarray
+    leaves_of: np.ndarray
+    waiting: np.ndarray
+    waiting_reached: np.ndarray
+    waiting_asked: np.ndarray
+    waiting_left: np.ndarray
+    program: np.ndarray
+    carried: np.ndarray
+    table: np.ndarray
     slot: np.ndarray
     room: int
-    table_room: int
 
 
-def empty_programs(largest_tree: int, deepest: int, dtype: Any) -> Programs:
-    """Return the room for trees of so many nodes and levels, with values of a type."""
-    leaves = (largest_tree + 1) // 2
-    room = leaves + AT_ONCE
-    table_room = -(-leaves // WORD) * WORD
-    questions = (TREES * PATCHES + 1) * room
-    levels = deepest + 1
+def empty_programs(most_leaves: int, deepest: int, dtype: Any) -> Programs:
+    """Return the room for trees of so many leaves and levels, with values of a type."""
+    room = -(-most_leaves // AT_ONCE) * AT_ONCE
     return Programs(
-        read=np.empty(questions, np.int32),
-        threshold=np.empty(questions, np.float32),
-        start=np.empty(questions, np.int32),
-        stop=np.empty(questions, np.int32),
-        kept=np.empty(questions, np.uint32),
-        questions=np.empty(TREES * PATCHES, np.int32),
-        leaves=np.empty(TREES * PATCHES, np.int32),
-        value=np.zeros(TREES * PATCHES * table_room, dtype),
-        left_of=np.empty(levels * PATCHES, np.int32),
-        waiting=np.empty(levels, np.int32),
-        stripe=np.empty(levels, np.int32),
-        limit=np.empty(levels, np.float32),
-        reached=np.empty(levels, np.uint32),
-        asked=np.empty(levels, np.uint32),
-        alive=np.empty(PIXELS, np.uint32),
-        slot=np.empty(TREES * PIXELS, np.uint32),
+        questions=np.empty(TREES, np.int64),
+        leaves=np.empty(TREES, np.int64),
+        question=_aligned(TREES * room, np.uint64),
+        asked=_aligned(TREES * room, np.uint32),
+        left_of=_aligned(TREES * room * 2 * PATCHES, np.int16),
+        value=_aligned(TREES * room, dtype),
+        reached=_aligned(TREES * room, np.uint32),
+        leaves_of=_aligned(TREES * PATCHES, np.int16),
+        waiting=np.empty(deepest, np.uint64),
+        waiting_reached=np.empty(deepest, np.uint32),
+        waiting_asked=np.empty(deepest, np.uint32),
+        waiting_left=_aligned(deepest * PATCHES, np.int16),
+        program=_aligned(room, np.uint64),
+        carried=np.empty(room, np.int64),
+        table=_aligned(TREES * room, dtype),
+        slot=_aligned(TREES * PIXELS, np.int16),
         room=room,
-        table_room=table_room,
     )
+
+
+def _aligned(size: int, dtype: Any) -> np.ndarray:
+    """Return an empty array that begins where a line of the cache does."""
+    number = size * np.dtype(dtype).itemsize
+    room = np.empty(number + ALIGNMENT, np.uint8)
+    first = -room.ctypes.data % ALIGNMENT
+    return room[first : first + number].view(dtype)

@@ -1,4 +1,4 @@
-"""The kernels for trees that ask one question a level: no walk, the answers are the leaf's number.
+"""The kernel for trees that ask one question a level: no walk, the answers are the leaf's number.
 
 In: a `SymmetricLayout` and a block of pixels. Out: sums of leaves. Written as `kernels` is, and in
 one file for the same reason.
@@ -9,69 +9,66 @@ from typing import Any
 import numba
 import numpy as np
 
-from local_ml.forest.patches import N_PATCHES, N_PIXELS, PATCHES, PIXELS
+from local_ml.forest.patches import DEEPEST_SYMMETRIC, N_PATCHES, N_PIXELS, PIXELS
+from local_ml.forest.vectors import ask_for_bits, lowest_set, patches_above
+
+_compile = numba.njit(nogil=True, cache=True, error_model="numpy")
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def add_symmetric_trees(symmetric: Any, block: Any, total: Any) -> None:
+@_compile  # type: ignore[untyped-decorator]
+def add_symmetric_trees(symmetric: Any, block: Any, total: Any, present: Any) -> None:
     """Add to `total`, (BLOCK_PIXELS,), what every tree of a symmetric layout gives."""
-    version, threshold, depth = symmetric.version, symmetric.threshold, symmetric.depth
     table, size = symmetric.table.ravel(), np.uint64(symmetric.table.shape[1])
-    values, low, high, stripe = block.values, block.low, block.high, block.stripe
-    sure, unsure = np.empty(PATCHES, np.uint16), np.empty(PATCHES, np.uint16)
-    slot = np.empty(PIXELS, np.uint16)
-    for tree in range(len(depth)):
-        first = np.uint64(tree) * size
-        sure[:], unsure[:] = 0, 0
-        for level in range(depth[tree]):
-            column = np.uint64(stripe[version[tree, level]]) * N_PATCHES
-            bit = np.uint16(1 << (depth[tree] - 1 - level))
-            _answer(sure, unsure, low, high, column, threshold[tree, level], bit)
-        for patch in range(PATCHES):
-            lane = np.uint64(patch)
-            start = lane * N_PIXELS
-            if unsure[lane] == 0:
-                add_number(total, start, table[first + np.uint64(sure[lane])])
-                continue
-            set_all(slot, sure[lane])
-            for level in range(depth[tree]):
-                bit = np.uint16(1 << (depth[tree] - 1 - level))
-                if unsure[lane] & bit:
-                    read = np.uint64(stripe[version[tree, level]]) * N_PATCHES + lane
-                    set_bit(slot, values, read * N_PIXELS, threshold[tree, level], bit)
-            add_from_table(total, start, slot, table, first)
+    left, right = np.empty((2, DEEPEST_SYMMETRIC), np.uint32)
+    question, program = np.empty((2, DEEPEST_SYMMETRIC), np.uint64)
+    slot, ranks = np.empty(PIXELS, np.int16), block.ranks
+    for tree in range(len(symmetric.depth)):
+        levels, first = symmetric.depth[tree], np.uint64(tree) * size
+        _decide(symmetric, tree, block, left, right, question)
+        patches = np.uint64(present)
+        while patches:
+            patch = lowest_set(patches)
+            patches &= patches - np.uint64(1)
+            number, bits = _program(question, left, right, levels, patch, program)
+            start = patch * N_PIXELS
+            if number == 0:
+                add_number(total, start, table[first + np.uint64(bits)])
+            else:
+                ask_for_bits(ranks, program, number, bits, slot, np.uint64(0), np.int16(0))
+                add_from_table(total, start, slot, table, first)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _answer(
-    sure: Any, unsure: Any, low: Any, high: Any, column: Any, threshold: Any, bit: Any
-) -> None:
-    """Set a bit of `sure` where all of a patch is greater, of `unsure` where some of it is."""
-    for index in range(PATCHES):
-        patch = np.uint64(index)
-        left, right = low[column + patch] <= threshold, high[column + patch] > threshold
-        sure[patch] |= np.uint16(bit * np.uint16(right and not left))
-        unsure[patch] |= np.uint16(bit * np.uint16(right and left))
+@_compile  # type: ignore[untyped-decorator]
+def _decide(symmetric: Any, tree: Any, block: Any, left: Any, right: Any, question: Any) -> None:
+    """Find the patches that have pixels left and right of each level, and what it asks."""
+    levels = symmetric.depth[tree]
+    for level in range(levels):
+        version, limit = symmetric.version[tree, level], symmetric.threshold[tree, level]
+        column = np.uint64(version) * N_PATCHES
+        left[level] = ~patches_above(block.low, column, limit)
+        right[level] = patches_above(block.high, column, limit)
+        read = np.uint64(block.stripe[version]) * N_PATCHES * N_PIXELS
+        kept = np.uint64(0xFFFF ^ (1 << (levels - 1 - level)))
+        question[level] = (
+            read | np.uint64(np.uint16(limit)) << np.uint64(32) | kept << np.uint64(48)
+        )
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def set_bit(slot: Any, values: Any, start: Any, threshold: Any, bit: Any) -> None:
-    """Set a bit of `slot`, (PIXELS,) uint16, where a value is greater than the threshold."""
-    for index in range(PIXELS):
-        pixel = np.uint64(index)
-        before = slot[pixel]
-        after = np.uint16(before | bit)
-        slot[pixel] = before if values[start + pixel] <= threshold else after
+@_compile  # type: ignore[untyped-decorator]
+def _program(question: Any, left: Any, right: Any, levels: Any, patch: Any, program: Any) -> Any:
+    """Write what a patch is asked; return how much, and the bits of a pixel that is always left."""
+    number, bits = np.uint64(0), np.uint64(0xFFFF) >> np.uint64(16 - levels)
+    for level in range(levels):
+        on_left = np.uint64(left[level]) >> patch & np.uint64(1)
+        on_right = np.uint64(right[level]) >> patch & np.uint64(1)
+        program[number] = question[level] + patch * N_PIXELS
+        number += on_left & on_right
+        if on_right and not on_left:
+            bits &= question[level] >> np.uint64(48)
+    return number, np.int16(bits)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def set_all(array: Any, number: Any) -> None:
-    """Set every pixel to one number."""
-    for index in range(PIXELS):
-        array[np.uint64(index)] = number
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@_compile  # type: ignore[untyped-decorator]
 def add_from_table(total: Any, start: Any, slot: Any, table: Any, first: Any) -> None:
     """Add to the total of each pixel what the table holds in its slot, counted from `first`."""
     for index in range(PIXELS):
@@ -79,7 +76,7 @@ def add_from_table(total: Any, start: Any, slot: Any, table: Any, first: Any) ->
         total[start + pixel] += table[first + np.uint64(slot[pixel])]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@_compile  # type: ignore[untyped-decorator]
 def add_number(total: Any, start: Any, number: Any) -> None:
     """Add one number to the total of each pixel."""
     for index in range(PIXELS):

@@ -8,6 +8,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from xgboost import XGBRegressor
 
 from local_ml.errors import PredictionError
+from local_ml.forest import evaluate
 from local_ml.forest.compile import compile_forest
 from local_ml.forest.evaluate import Evaluator
 from local_ml.forest.patches import BLOCK_COLS, BLOCK_ROWS, SIDE
@@ -190,6 +191,36 @@ def test_members_side_by_side(gaps):
     found = Evaluator(*map(compile_forest, members)).raster(columns, np.ones((40, 150), bool))
     for member, predictions in zip(members, found, strict=True):
         np.testing.assert_array_equal(predictions, by_library(member, columns))
+
+
+@pytest.mark.parametrize("most", [25, 60, 200])
+def test_more_thresholds_than_ranks_can_tell_apart(gaps, monkeypatch, most):
+    """Trees left out, or added in another order, where the forests are divided."""
+    monkeypatch.setattr(evaluate, "MOST_THRESHOLDS", most)
+    members = [
+        RandomForestRegressor(n_estimators=10, random_state=0, n_jobs=1, max_leaf_nodes=25),
+        XGBRegressor(n_estimators=10, max_depth=3, n_jobs=1),
+        ExtraTreesRegressor(n_estimators=11, random_state=0, n_jobs=1, max_leaf_nodes=25),
+    ]
+    members = [member.fit(*gaps) for member in members]
+    columns = landscape(gaps, (40, 60))
+    evaluator = Evaluator(*map(compile_forest, members))
+    assert len(evaluator._parts) > 1
+    found = evaluator.raster(columns, np.ones((40, 60), bool))
+    for member, predictions in zip(members, found, strict=True):
+        np.testing.assert_array_equal(predictions, by_library(member, columns))
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [("MOST_THRESHOLDS", "questions about one column"), ("MOST_LEAVES", "leaves")],
+)
+def test_a_tree_too_large_is_refused(complete, monkeypatch, limit, says):
+    """16 bits that overflow, and lead to the leaf of another pixel."""
+    monkeypatch.setattr(evaluate, limit, 3)
+    member = ExtraTreesRegressor(n_estimators=3, random_state=0, n_jobs=1).fit(*complete)
+    with pytest.raises(PredictionError, match=says):
+        Evaluator(compile_forest(member))
 
 
 @given(
