@@ -158,9 +158,13 @@ def test_auxiliary_layers(geobox: GeoBox, folder: Path, connected: Any) -> None:
     """Catches layers that are in the catalogue and not in the stack."""
     connected(folder)
     settings = settings_of("published")
-    names = [entry.name for entry in auxiliary_layers(settings)]
+    names = [entry.name for entry in auxiliary_layers(settings, "porosity")]
+    assert names == ["porosity", "water_occurrence", "glacier"]
     image = stack(names, settings, Scope(geobox, settings.years))
-    water, glacier = read_window(image, names, geobox)
+    porosity, water, glacier = read_window(image, names, geobox)
+    known = porosity[np.isfinite(porosity)]
+    assert known.size > porosity.size / 2
+    assert ((known > 0.2) & (known < 0.8)).all()
     assert np.isfinite(water).all()
     assert set(np.unique(glacier)) == {0.0, 1.0}
 
