@@ -155,7 +155,9 @@ def read_window(
     """
     reader = _Reader(image, names, geobox, size or request_size(len(names)))
     for part in windows_within_budget(reader.shape, len(names), largest=reader.size.now):
-        reader.read(part, 0)
+        # Again: what was planned may have been refused to a part before it, or another thread.
+        for smaller in _cut(part, reader.size.now):
+            reader.read(smaller)
     return reader.values
 
 
@@ -174,23 +176,30 @@ class _Reader:
         self.shape = (int(height), int(width))
         self.values = np.full((len(names), *self.shape), np.nan, np.float32)
 
-    def read(self, part: Part, divisions: int) -> None:
-        """Fill in the values of a part, which comes from that many divisions."""
+    def read(self, part: Part) -> None:
+        """Fill in the values of a part."""
+        answered = self._read(part, 0)
+        deepest = max(divisions for divisions, _ in answered)
+        if deepest:
+            # Only now: what is refused however small says nothing of the others' size.
+            bands = max(size[0] for _, size in answered)
+            pixels = max(size[1] for divisions, size in answered if divisions == deepest)
+            self.size.passed((bands, pixels))
+
+    def _read(self, part: Part, divisions: int) -> list[tuple[int, tuple[int, int]]]:
+        """Ask for a part; return what was answered: how often divided, bands and pixels."""
+        bands, rows, cols = part.shape
+        size = (bands, rows * cols)
         try:
             self._request(part)
         except TooLargeError as error:
-            self.size.refused(str(error))
-            smaller = _divided(part, divisions)
+            known = self.size.refused(size, str(error))
+            smaller = _divided(part, divisions) if known is None else _cut(part, known)
             if divisions == MAXIMUM_DIVISIONS or len(smaller) == 1:
                 raise
-            for each in smaller:
-                self.read(each, divisions + 1)
-            # Only now: what is refused however small says nothing of the others' size.
-            largest = max(smaller, key=lambda each: each.size_bytes)
-            bands, rows, cols = largest.shape
-            self.size.lower(bands, rows * cols)
-        else:
-            self.size.answered()
+            return [one for each in smaller for one in self._read(each, divisions + 1)]
+        self.size.answered()
+        return [(divisions, size)]
 
     def _request(self, part: Part) -> None:
         bands, rows, cols = part.slices()
@@ -260,6 +269,20 @@ def _divided(part: Part, divisions: int) -> list[Part]:
         middle = (start + stop) // 2
         return [Part(bands, part.rows, part.cols) for bands in ((start, middle), (middle, stop))]
     return _quartered(part)
+
+
+def _cut(part: Part, largest: tuple[int, int]) -> list[Part]:
+    """Divide a part into parts of a size that is known to pass."""
+    bands, rows, cols = part.shape
+    band, row, col = part.bands[0], part.rows[0], part.cols[0]
+    return [
+        Part(_moved(each.bands, band), _moved(each.rows, row), _moved(each.cols, col))
+        for each in windows_within_budget((rows, cols), bands, largest=largest)
+    ]
+
+
+def _moved(span: tuple[int, int], by: int) -> tuple[int, int]:
+    return span[0] + by, span[1] + by
 
 
 def _quartered(part: Part) -> list[Part]:

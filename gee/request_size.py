@@ -11,6 +11,9 @@ from collections.abc import Callable
 FIRST_PATIENCE = 32
 """Answers after which a larger request is tried again; doubled whenever that was refused."""
 
+Size = tuple[int, int]
+"""Bands and pixels."""
+
 
 class RequestSize:
     """The largest request for one set of bands, for use by several threads.
@@ -18,67 +21,86 @@ class RequestSize:
     Parameters
     ----------
     bands, pixels : that the byte budget allows
-    lowered : bands and pixels that an earlier run came down to
-    changed : called after each change, with bands and pixels; None where nothing limits but the
-        budget
+    lowered : the size that an earlier run came down to
+    changed : called with the size that is known to pass, after each change; None: nothing limits
+        but the budget
     """
 
     def __init__(
         self,
         bands: int,
         pixels: int,
-        lowered: tuple[int, int] | None = None,
-        changed: Callable[[tuple[int, int] | None], None] | None = None,
+        lowered: Size | None = None,
+        changed: Callable[[Size | None], None] | None = None,
     ) -> None:
         self._full = (bands, pixels)
-        self._now = self._full if lowered is None else _least(self._full, lowered)
+        self._passed = None if lowered is None else _least(self._full, lowered)
+        self._now = self._passed or self._full
         self._changed = changed
         self._patience = FIRST_PATIENCE
+        self._answers = self._tries = 0
+        self._lock = threading.Lock()
         self.refusals: list[str] = []
         """Why requests were refused, each in one line."""
-        self._answers = 0
-        self._lock = threading.Lock()
 
     @property
-    def now(self) -> tuple[int, int]:
+    def now(self) -> Size:
         """Bands and pixels that the next request may hold."""
         return self._now
 
     def answered(self) -> None:
-        """Count an answer; after many in a row a larger request may be tried again."""
+        """Count an answer; after many, a larger request is tried again."""
         with self._lock:
-            if self._now == self._full:
+            if self._passed is None:
                 return
             self._answers += 1
-            if self._answers >= self._patience:
-                self._set(self._larger())
+            if self._answers < self._patience:
+                return
+            self._answers = 0
+            if self._now != self._passed:
+                self._keep(None if self._now == self._full else self._now)
+            if self._passed is not None:
+                self._now = self._larger()
 
-    def refused(self, why: str) -> None:
-        """Note a refusal; the request may pass in parts."""
+    def refused(self, size: Size, why: str) -> Size | None:
+        """Note that a request of some size was refused.
+
+        Returns
+        -------
+        Size or None
+            what is known to pass, where that is less; None where nothing is known.
+        """
         with self._lock:
             self.refusals.append(why)
-
-    def lower(self, bands: int, pixels: int) -> None:
-        """Remember what passed where more was refused."""
-        with self._lock:
-            lower = _least(self._now, (bands, pixels))
-            if lower != self._now:
+            known = self._passed
+            if known is None or _least(size, known) == size:
+                return None
+            if self._now != known:
+                self._now, self._answers = known, 0
                 self._patience *= 2
-                self._set(lower)
+            return known
 
-    def _larger(self) -> tuple[int, int]:
-        """Undo one division: those of the window first, since they came last."""
-        bands, pixels = self._now
-        full_bands, full_pixels = self._full
-        if pixels < full_pixels:
+    def passed(self, size: Size) -> None:
+        """Note what passed where more was refused; later requests are no larger."""
+        with self._lock:
+            lower = _least(self._now, size)
+            if lower != self._now:
+                self._now, self._answers = lower, 0
+                self._keep(lower)
+
+    def _larger(self) -> Size:
+        """Undo a division: of the window and of the bands by turns."""
+        (bands, pixels), (full_bands, full_pixels) = self._now, self._full
+        self._tries += 1
+        if pixels < full_pixels and (self._tries % 2 or bands == full_bands):
             return bands, min(4 * pixels, full_pixels)
         return min(2 * bands, full_bands), pixels
 
-    def _set(self, size: tuple[int, int]) -> None:
-        self._now, self._answers = size, 0
+    def _keep(self, size: Size | None) -> None:
+        self._passed = size
         if self._changed is not None:
-            self._changed(None if size == self._full else size)
+            self._changed(size)
 
 
-def _least(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+def _least(one: Size, other: Size) -> Size:
     return min(one[0], other[0]), min(one[1], other[1])

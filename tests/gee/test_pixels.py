@@ -30,6 +30,7 @@ from gee.pixels import (
     Part,
     read_window,
     request_grid,
+    request_size,
     windows_within_budget,
 )
 from gee.ways import averaged
@@ -331,3 +332,47 @@ def _npy(bands: dict[str, Array]) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, table)
     return buffer.getvalue()
+
+
+class TestMemory:
+    def test_windows_after_a_refusal_are_asked_at_the_size_that_passed(
+        self, service: LocalEarthEngine, truth: dict[str, Array]
+    ) -> None:
+        rows, cols = GRID.shape.yx
+        service.faults.inject("memory", larger_than_px=rows * cols // 10, times=None)
+        size = request_size(len(NAMES))
+        first = 1 + 2 + 2 * 4
+        for _ in range(4):
+            found = read_window(ee.Image("STACK"), NAMES, GRID, size)
+            np.testing.assert_array_equal(found, np.stack([truth[name] for name in NAMES]))
+        refused = len(service.requests.calls("image:computePixels", status=400))
+        assert first <= refused <= first + 2, "and now and then whether it takes more again"
+        assert len(size.refusals) == refused
+
+    def test_what_is_refused_however_small_is_no_size(self, service: LocalEarthEngine) -> None:
+        """Fault: one poisoned window makes all others as small as it was divided."""
+        service.faults.inject("memory", call="image:computePixels", times=4)
+        size = request_size(len(NAMES))
+        with pytest.raises(TooLargeError):
+            read_window(ee.Image("STACK"), NAMES, GRID, size)
+        read_window(ee.Image("STACK"), NAMES, GRID, size)
+        assert len(requests(service)) == 4 + 1
+
+    @given(
+        st.tuples(st.integers(1, 9), st.integers(1, 40), st.integers(1, 40)),
+        st.tuples(st.integers(1, 9), st.integers(1, 900)),
+    )
+    def test_what_is_cut_to_size_is_neither_lost_nor_doubled(
+        self, shape: tuple[int, int, int], largest: tuple[int, int]
+    ) -> None:
+        part = Part(
+            *((start, start + length) for start, length in zip((2, 3, 5), shape, strict=True))
+        )
+        seen = np.zeros((20, 50, 50), int)
+        for smaller in pixels._cut(part, largest):
+            bands, rows, cols = smaller.shape
+            assert bands <= largest[0]
+            assert rows * cols <= largest[1]
+            seen[smaller.slices()] += 1
+        assert (seen[part.slices()] == 1).all()
+        assert seen.sum() == np.prod(shape)
