@@ -18,7 +18,7 @@ Way = Literal["direct", "staged", "bucket", "drive"]
 
 PROBE_FILE = "probe.json"
 LONGEST_REQUEST_S = 150.0
-"""Half of what the service grants: where one tile takes that, others are given up."""
+"""Half of what the service grants: where one window takes that, others are given up."""
 LONGEST_EXPORT_S = 7 * 86_400.0
 """What an export may take on the direct path before another is worth its trouble."""
 
@@ -55,21 +55,21 @@ def choose_path(
     settings: EarthEngineSettings,
     stack: CovariateStack,
     probe: Mapping[str, Any] | None,
-    tiles: int = 1,
+    pixels: int = 0,
 ) -> ExportPath:
     """Choose how the covariates of a stack are fetched.
 
     Parameters
     ----------
     probe : `read_probe`
-    tiles : how many are to be written
+    pixels : how many are to be asked for
 
     Returns
     -------
     ExportPath
-        what the study names; with ``auto`` direct, unless the probe showed that a tile of
-        covariates made of many scenes was refused, or would take too long, and a folder for
-        staging is known.
+        what the study names; with ``auto`` direct, unless the probe showed that a window of
+        covariates made of many scenes was refused, or that all would take too long, and a folder
+        for staging is known.
     """
     if settings.path != "auto":
         return ExportPath(settings.path, f"the study says path = '{settings.path}'")
@@ -79,7 +79,7 @@ def choose_path(
         return ExportPath("direct", "nothing is made of many scenes")
     if probe is None:
         return ExportPath("direct", "no probe has shown that it is too heavy")
-    trouble = _trouble(probe, heavy, tiles, settings.workers)
+    trouble = _trouble(probe, heavy, pixels, settings.workers)
     if trouble is None:
         return ExportPath("direct", "the probe was answered in time")
     if settings.staging_folder is None:
@@ -89,17 +89,19 @@ def choose_path(
     return ExportPath("staged", trouble)
 
 
-def _trouble(probe: Mapping[str, Any], heavy: set[str], tiles: int, workers: int) -> str | None:
-    """Say what was wrong with the first tile of heavy covariates, if anything was."""
+def _trouble(probe: Mapping[str, Any], heavy: set[str], pixels: int, workers: int) -> str | None:
+    """Say what was wrong with the first window of heavy covariates, if anything was."""
     for kind in probe["kinds"]:
         if kind["kind"] != "direct" or not heavy.intersection(kind["names"]):
             continue
         named = ", ".join(sorted(heavy.intersection(kind["names"])))
-        if kind["refused"]:
-            return f"a probe of {named} was refused ({kind['refused']})"
-        if kind["seconds"] > LONGEST_REQUEST_S:
-            return f"a probe of {named} took {kind['seconds']:.0f} s of the 300 that a request has"
-        if kind["seconds"] * tiles / workers > LONGEST_EXPORT_S:
-            days = kind["seconds"] * tiles / workers / 86_400
-            return f"by a probe of {named} {tiles} tiles would take {days:.0f} days"
+        seconds = kind["seconds"]
+        if kind["refused"] or seconds is None:
+            return f"a probe of {named} was refused ({kind['refused'] or 'no answer'})"
+        if seconds > LONGEST_REQUEST_S:
+            return f"a probe of {named} took {seconds:.0f} s of the 300 that a request has"
+        rows, cols = kind["shape"]
+        all_s = seconds * pixels / (rows * cols) / workers
+        if all_s > LONGEST_EXPORT_S:
+            return f"by a probe of {named} all would take {all_s / 86_400:.0f} days"
     return None

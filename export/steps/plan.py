@@ -54,17 +54,16 @@ def plan_step(context: Context, probing: bool = False, everything: bool = False)
     plans = _plans(context, stack, [extent.tile for extent in extents])
     if plans is None:
         to_write, windows = [one.tile for one in extents], stack.asked_windows(extents)
-        asked_tiles, asked = len(extents), set(stack.names)
+        asked = set(stack.names)
     else:
         _tell_there(context, stack, plans)
         to_write = [plan.tile for plan in plans if not plan.done]
         windows = windows_needed(stack, plans, {extent.name: extent for extent in extents})
-        asked_tiles = sum(bool(plan.asked) for plan in plans)
         asked = {name for plan in plans for name in plan.asked}
     context.tell("plan", f"to be written: {len(to_write)} tiles")
     if settings.earthengine is not None:
         wanted = stack.select([name for name in stack.names if name in asked])
-        _tell_requests(context, wanted, windows, asked_tiles)
+        _tell_requests(context, wanted, windows)
     _tell_disk(context, to_write, len(stack.names))
 
 
@@ -110,21 +109,21 @@ def _tell_there(context: Context, stack: CovariateStack, plans: Sequence[TilePla
 
 
 def _tell_requests(
-    context: Context, wanted: CovariateStack, windows: Sequence[AskedWindow], tiles: int
+    context: Context, wanted: CovariateStack, windows: Sequence[AskedWindow]
 ) -> None:
     """Say what Earth Engine will be asked for, on which path and why, and how long that takes.
 
     Parameters
     ----------
     wanted : what is asked for
-    tiles : how many need it
     """
     study = context.study
     assert study.settings.earthengine is not None
     costs = [asked.cost for asked in windows]
     requests, size = sum(one.requests for one in costs), sum(one.size_bytes for one in costs)
     measured = read_probe(study.covariates_folder)
-    path = choose_path(study.settings.earthengine, wanted, measured, tiles)
+    pixels = sum(asked.window.pixels for asked in windows)
+    path = choose_path(study.settings.earthengine, wanted, measured, pixels)
     if windows:
         context.tell("plan", f"path {path.path}: {path.why}")
     if path.path != "direct":

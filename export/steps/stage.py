@@ -5,6 +5,7 @@ In: what the tiles ask for. Out: a stack whose tiles take the same pixels from w
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -50,10 +51,10 @@ def on_its_path(
     provider = None if settings is None else _provider(stack, asked)
     if settings is None or provider is None:
         return stack
-    waiting = sum(bool(plan.asked) for plan in plans)
+    pixels = sum(math.prod(plan.tile.shape) for plan in plans if plan.asked)
     probe = read_probe(context.study.covariates_folder)
     wanted = stack.select([name for name in stack.names if name in asked])
-    path = choose_path(settings, wanted, probe, waiting)
+    path = choose_path(settings, wanted, probe, pixels)
     context.tell("export", f"path {path.path}: {path.why}")
     if path.path == "direct":
         return stack

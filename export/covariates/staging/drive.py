@@ -50,9 +50,11 @@ class DriveFiles:
         }
 
     def lacking(self, export: Export) -> list[str]:
-        """Return the names of files of an export that are not here."""
+        """Return which files of an export are not here, or what is wrong with those that are."""
         names = self._names()
-        return [name for name in export.file_names if name not in names]
+        absent = [name for name in export.file_names if name not in names]
+        assert isinstance(export.destination, ToDrive)
+        return absent or [f"{export.destination.prefix}*.tif, whose parts overlap or leave a gap"]
 
     def _names(self) -> set[str]:
         return {path.name for path in self._files.iterdir()} if self._files.is_dir() else set()

@@ -159,6 +159,49 @@ class TestFiles:
         assert staged_study.sent("image:export") == 0
 
 
+class TestTooHeavy:
+    """Of one window the north-western corner is refused, however it is divided."""
+
+    @pytest.fixture
+    def refused(self, staged_study: Any) -> Any:
+        staged_study.use(staging_folder=FOLDER, bucket="my-bucket")
+        names = ("air_temperature", "precipitation", "wetness")
+        manifest = {"features": [{"name": name} for name in names], "maximum": None}
+        (staged_study.folder / "model" / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+        staged_study.export()
+        staged_study.expected = staged_study.study.tile_bytes()
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        service = local_service()
+        assert service is not None
+        for after in (0, 0, 3, 6):  # all of it, then of four parts the first, three times
+            service.faults.inject("memory", call="task", times=1, after=after)
+        return staged_study
+
+    @staticmethod
+    def fill(refused: Any) -> None:
+        assert refused.sent("image:export") == 1 + 3 * 4
+        refused.forget_requests()
+        refused.export()
+        assert refused.sent("image:export") == 1, "the smallest part alone"
+        assert refused.tiles_are_those_of_the_direct_path()
+
+    def test_a_tile_cut_from_files_is_a_hole_that_the_next_run_fills(self, refused: Any) -> None:
+        refused.use(path="bucket")
+        done = refused.export(code=5)
+        assert "left 1 hole(s)" in done.stderr
+        assert "tile_r0000_c0000" in done.stderr
+        assert "memory" in done.stderr
+        self.fill(refused)
+
+    def test_tiles_asked_for_together_are_holes_together(self, refused: Any) -> None:
+        """One request reads all four of them from the assets."""
+        refused.use(path="staged")
+        done = refused.export(code=3)
+        assert "left 4 hole(s)" in done.stderr
+        assert "memory" in done.stderr
+        self.fill(refused)
+
+
 class TestFilesOfDrive:
     @pytest.fixture
     def brought(self, staged_study: Any) -> Any:

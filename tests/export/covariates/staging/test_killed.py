@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,6 +132,27 @@ def test_killed_amid_tasks_and_amid_tiles(served: Any, path: str) -> None:
     assert f"(0 written, {TILES} kept)" in served.export().stdout
     assert served.sent("image:computePixels") == served.sent("image:export") == 0
     assert not list((served.folder / "covariates").rglob("*.part"))
+
+
+def test_ctrl_c_ends_at_once_and_the_tasks_go_on(served: Any) -> None:
+    """Fault: minutes to the next look at tasks pass before the process ends."""
+    served.use(path="staged", staging_folder=FOLDER, poll_s=600.0)
+    run = served.study.start("export")
+    deadline = time.monotonic() + 120
+    while len(states(served)) < TILES:
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.3)  # it waits now
+    begun = time.monotonic()
+    run.send_signal(signal.SIGINT)
+    assert run.wait() == 130
+    assert time.monotonic() - begun < 8
+    assert set(states(served)) <= {"PENDING", "RUNNING"}
+    served.use(poll_s=0.05)
+    served.export()
+    assert served.sent("image:export") == TILES
+    assert served.tiles_are_those_of_the_direct_path()
 
 
 @pytest.mark.slow
