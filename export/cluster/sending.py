@@ -178,7 +178,7 @@ class Cluster:
             return
         _, job = under_way.pop(future.key)
         yield (
-            self._in_place(work, job)
+            in_place(work, job)
             if isinstance(work, Work)
             else TileOutcome(job.name, "", reason=work)
         )
@@ -213,22 +213,31 @@ class Cluster:
             raise lost(self._client) from error
         return work
 
-    def _in_place(self, work: Work, job: TileJob) -> TileOutcome:
-        """Put the files of a tile in their place, that of the map last; check them before."""
-        places = job.folders.files(job.name)
-        for path, sha256 in work.files:
-            if _settled_hash(path, sha256) != sha256:
-                reason = f"{path.name} arrived with other bytes than {work.machine} wrote"
-                return TileOutcome(job.name, "", reason=reason)
-        for (path, _), place in reversed(list(zip(work.files, places, strict=False))):
-            try:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(place)
-            except OSError as error:
-                raise WriteError(f"{place} cannot be written: {error.strerror}") from error
-        if work.files:
-            shutil.rmtree(work.files[0][0].parents[1], ignore_errors=True)
-        return work.outcome
+
+def in_place(work: Work, job: TileJob) -> TileOutcome:
+    """Put the files of a tile in their place, that of the map last; check them before.
+
+    Raises
+    ------
+    ClusterError
+        where a file does not come into sight.
+    WriteError
+        where a place takes no file.
+    """
+    places = job.folders.files(job.name)
+    for path, sha256 in work.files:
+        if _settled_hash(path, sha256) != sha256:
+            reason = f"{path.name} arrived with other bytes than {work.machine} wrote"
+            return TileOutcome(job.name, "", reason=reason)
+    for (path, _), place in reversed(list(zip(work.files, places, strict=False))):
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
+        except OSError as error:
+            raise WriteError(f"{place} cannot be written: {error.strerror}") from error
+    if work.files:
+        shutil.rmtree(work.files[0][0].parents[1], ignore_errors=True)
+    return work.outcome
 
 
 def _settled_hash(path: Path, sha256: str) -> str:

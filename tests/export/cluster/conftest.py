@@ -116,8 +116,25 @@ class Machines:
         self._log = (folder / "log").open("wb")
         (folder / "preload.py").write_text(textwrap.dedent(PRELOAD.format(folder=folder)))
         self.take(0)
-        self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", self.file)
-        self._wait_for(self.file.exists)
+        # One death is forgiven: a tile at which a second worker dies is given up.
+        forgiven = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+        self.scheduler = self._start(
+            "scheduler", "--port", "0", "--scheduler-file", self.file, **forgiven
+        )
+        self.wait_for(self.file.exists)
+
+    def have(self, workers: int) -> "Machines":
+        """Bring the workers to a number, all of which are fit and quick."""
+        self.take(0)
+        self.kill_at(None)
+        for worker in list(self.workers):
+            if worker.poll() is not None:
+                self.workers.remove(worker)
+        while len(self.workers) > workers:
+            self.stop(self.workers[-1])
+        while len(self.workers) < workers:
+            self.start_worker()
+        return self
 
     def take(self, seconds: float) -> None:
         """Let each tile last longer."""
@@ -147,7 +164,7 @@ class Machines:
 
     def kill_within(self, worker: subprocess.Popen[bytes], tiles: int) -> None:
         """Kill a worker in the midst of the tile of that number."""
-        self._wait_for(lambda: len(self.begun(worker)) >= tiles)
+        self.wait_for(lambda: len(self.begun(worker)) >= tiles)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
 
@@ -179,26 +196,21 @@ class Machines:
         self._all.append(process)
         return process
 
-    def _wait_for(self, condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 30
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < end, self.log()
             time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
-def start_machines(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[[], Machines]]:
-    """Start a scheduler, with as many workers as wanted."""
+def start_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Machines]]:
+    """Start a scheduler without workers."""
     started: list[Machines] = []
 
-    def start(workers: int = 2) -> Machines:
-        machines = Machines(tmp_path_factory.mktemp("machines"))
-        started.append(machines)
-        for _ in range(workers):
-            machines.start_worker()
-        return machines
+    def start() -> Machines:
+        started.append(Machines(tmp_path_factory.mktemp("machines")))
+        return started[-1]
 
     yield start
     for machines in started:
@@ -206,6 +218,6 @@ def start_machines(
 
 
 @pytest.fixture(scope="session")
-def two(start_machines: Callable[[], Machines]) -> Machines:
-    """A scheduler and two workers, which no test kills."""
+def machines(start_machines: Callable[[], Machines]) -> Machines:
+    """A scheduler that no test kills; ask it for workers by `have`."""
     return start_machines()
