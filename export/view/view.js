@@ -131,6 +131,7 @@
       .bindTooltip(site.id, { direction: "top", offset: [0, -6] }),
   );
   const group = L.layerGroup(marks);
+  document.addEventListener("keydown", (event) => event.key === "Escape" && map.closePopup());
   const showSites = (what) => {
     for (const legend of document.querySelectorAll("[data-sites]")) {
       legend.hidden = legend.dataset.sites !== what;
