@@ -43,15 +43,16 @@ def tiles_step(context: Context, everything: bool = False) -> None:
     region = context.region()
     candidates = study_covariates(study, region.geobox, context.journal.file_hash)
     context.warn_of_quota("export")
+    as_sampled = sampled(candidates, settings.target)
     offered = (*candidates.names, *candidates.auxiliary)
-    kept = list(candidates.names) if everything else needed_by_model(study)
+    kept = list(as_sampled.names) if everything else needed_by_model(study)
     absent = [name for name in kept if name not in offered]
     if absent:
         raise TileError(
             f"the model needs {', '.join(absent)}, which study.toml no longer names; "
             f"name it again, or `alm90 run {study.folder}` to train anew"
         )
-    _warn_of_changes(context, sampled(candidates, settings.target), region)
+    _warn_of_changes(context, as_sampled, region)
     auxiliary = [name for name in candidates.auxiliary if name not in kept]
     stack = candidates.select([*kept, *auxiliary])
     extents = {one.name: one for one in region_extents(region, settings.grid.tile_px)}
@@ -107,6 +108,8 @@ def _told(report: TilesReport, tiles: int, kept: Sequence[str], auxiliary: Seque
         f"{len(report.files)} of {tiles} tiles with {len(kept)} covariates{beside} "
         f"({len(report.written)} written, {len(report.skipped)} kept)"
     )
+    if report.divided:
+        text += f"; too heavy for one request, and so divided: {report.divided}"
     outside = {name: count for name, count in report.out_of_range.items() if count}
     if outside:
         listed = ", ".join(f"{name} in {count} pixels" for name, count in outside.items())
