@@ -14,6 +14,7 @@ from export.covariates.tile_plans import TilePlan, plan_tiles
 from export.covariates.tile_writing import windows_needed
 from export.steps.context import Context
 from export.steps.probe import probe, tell_hours
+from export.steps.stage import planned_exports
 from export.study.covariates import (
     connect_to_earth_engine,
     needed_by_model,
@@ -63,7 +64,12 @@ def plan_step(context: Context, probing: bool = False, everything: bool = False)
     context.tell("plan", f"to be written: {len(to_write)} tiles")
     if settings.earthengine is not None:
         wanted = stack.select([name for name in stack.names if name in asked])
-        _tell_requests(context, wanted, windows)
+        asking = (
+            [(extent.tile, stack.names) for extent in extents]
+            if plans is None
+            else [(plan.tile, plan.asked) for plan in plans]
+        )
+        _tell_requests(context, wanted, windows, asking)
     _tell_disk(context, to_write, len(stack.names))
 
 
@@ -109,13 +115,17 @@ def _tell_there(context: Context, stack: CovariateStack, plans: Sequence[TilePla
 
 
 def _tell_requests(
-    context: Context, wanted: CovariateStack, windows: Sequence[AskedWindow]
+    context: Context,
+    wanted: CovariateStack,
+    windows: Sequence[AskedWindow],
+    asking: Sequence[tuple[Tile, Sequence[str]]],
 ) -> None:
     """Say what Earth Engine will be asked for, on which path and why, and how long that takes.
 
     Parameters
     ----------
     wanted : what is asked for
+    asking : all tiles of the region, each with what is asked for it
     """
     study = context.study
     assert study.settings.earthengine is not None
@@ -127,6 +137,8 @@ def _tell_requests(
     if windows:
         context.tell("plan", f"path {path.path}: {path.why}")
     if path.path != "direct":
+        exports = len(planned_exports(study, wanted, asking, path))
+        context.tell("plan", f"batch exports: {exports}, those that are done already included")
         context.tell("plan", "on the direct path it would be:")
     context.tell(
         "plan",

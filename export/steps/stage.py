@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from export.covariates.staging.places import Place
     from export.covariates.tile_plans import TilePlan
     from gee.batch import Export
+    from gee.grid import Tile
 
 _KEY_LENGTH = 16
 
@@ -63,6 +64,24 @@ def on_its_path(
     return replace(stack, providers=(*others, read))
 
 
+def planned_exports(
+    study: Study,
+    stack: CovariateStack,
+    asked: "Sequence[tuple[Tile, Sequence[str]]]",
+    path: ExportPath,
+) -> "list[Piece]":
+    """Return what batch exports a path takes, those that are done already included.
+
+    Parameters
+    ----------
+    asked : all tiles that touch the region, with what is to be read for each
+    """
+    provider = _provider(stack, {name for _, names in asked for name in names})
+    if provider is None or path.path == "direct":
+        return []
+    return _pieces(study, provider, asked, only_heavy=path.path == "staged")
+
+
 def discard_fetched(study: Study) -> None:
     """Remove files that were fetched from a bucket, once all tiles are made from them."""
     shutil.rmtree(study.fetched_folder, ignore_errors=True)
@@ -77,6 +96,26 @@ def _provider(stack: CovariateStack, asked: set[str]) -> "EarthEngineProvider | 
         if isinstance(provider, EarthEngineProvider) and offered & asked:
             return provider
     return None
+
+
+def _pieces(
+    study: Study,
+    provider: "EarthEngineProvider",
+    asked: "Sequence[tuple[Tile, Sequence[str]]]",
+    only_heavy: bool,
+) -> "list[Piece]":
+    from export.covariates.staging.pieces import pieces_of
+    from gee.catalogue import catalogue
+
+    settings = study.settings.earthengine
+    assert settings is not None
+    known = catalogue(settings)
+    group_of = {
+        info.name: str(known[info.name].group)
+        for info in provider.covariates
+        if known[info.name].is_heavy or not only_heavy
+    }
+    return pieces_of(asked, group_of, study.settings.grid.tile_px, settings.export_px)
 
 
 class _Fetch:
@@ -163,23 +202,10 @@ class _Fetch:
 
     def _brought(self, place: "Place", only_heavy: bool = False) -> "Brought":
         from export.covariates.staging.bringing import bring
-        from export.covariates.staging.pieces import pieces_of
-        from gee.catalogue import catalogue
 
-        known = catalogue(self._settings)
-        group_of = {
-            info.name: str(known[info.name].group)
-            for info in self._provider.covariates
-            if known[info.name].is_heavy or not only_heavy
-        }
-        pieces = pieces_of(
-            [(plan.tile, plan.asked) for plan in self._plans],
-            group_of,
-            self._context.study.settings.grid.tile_px,
-            self._settings.export_px,
-        )
+        asked = [(plan.tile, plan.asked) for plan in self._plans]
         brought = bring(
-            pieces,
+            _pieces(self._context.study, self._provider, asked, only_heavy),
             [plan.tile for plan in self._plans],
             place,
             lambda piece: self._export(piece, place),

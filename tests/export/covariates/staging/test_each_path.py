@@ -294,3 +294,25 @@ class TestAuto:
         staged_study.use(staging_folder=FOLDER)
         assert "path direct: no probe" in staged_study.export().stdout
         assert staged_study.sent("image:export") == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "exports"),
+    [
+        ({"path": "staged", "export_px": 32}, 4),
+        ({"path": "staged"}, 1),
+        ({"path": "bucket"}, 2),
+        ({"path": "bucket", "export_px": 32}, 8),
+    ],
+)
+def test_the_plan_tells_the_path_and_how_many_exports(
+    staged_study: Any, settings: dict[str, Any], exports: int
+) -> None:
+    staged_study.use(staging_folder=FOLDER, bucket="my-bucket", **settings)
+    planned = staged_study.study.alm90("plan")
+    assert planned.exit_code == 0, planned.output
+    assert f"path {settings['path']}: the study says" in planned.stdout
+    assert f"batch exports: {exports}, those" in planned.stdout
+    assert staged_study.sent("image:export") == 0
+    staged_study.export()
+    assert staged_study.sent("image:export") == exports
