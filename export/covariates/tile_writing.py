@@ -44,6 +44,7 @@ class TilesReport:
     failed : tile name → reason; a hole in what follows
     out_of_range : covariate → pixels of all tiles that lost a value outside the valid range, where
         that happens on the way to the tile and not in a file of the user's
+    divided : requests that a service refused as too heavy
     """
 
     files: Mapping[str, Path]
@@ -51,6 +52,7 @@ class TilesReport:
     skipped: tuple[str, ...]
     failed: Mapping[str, str]
     out_of_range: Mapping[str, int]
+    divided: int = 0
 
 
 def windows_needed(
@@ -102,6 +104,7 @@ def write_covariate_tiles(
         that is used up; or refused the first windows, and gave none. What is finished is kept.
     """
     windows = windows_needed(stack, plans, extents)
+    before = _refusals(windows)
     work = _Work(stack, region, plans, journal, windows)
     served = {tile.name for asked in windows for tile in asked.window.tiles}
     items = [plan for plan in plans if plan.tile.name not in served] + windows
@@ -116,7 +119,7 @@ def write_covariate_tiles(
             refused += error is not None
             if error is not None and refused >= REFUSED_AT_FIRST and not answered:
                 raise error
-    return _report([ended[plan.tile.name] for plan in plans])
+    return _report([ended[plan.tile.name] for plan in plans], _refusals(windows) - before)
 
 
 class _Ended(NamedTuple):
@@ -273,7 +276,13 @@ def _held(plan: TilePlan) -> tuple[dict[str, NDArray[np.float32]], dict[str, int
     return bands, {name: counts[name] for name in plan.kept if name in counts}
 
 
-def _report(ended: Sequence[_Ended]) -> TilesReport:
+def _refusals(windows: Sequence[AskedWindow]) -> int:
+    """Return how many requests services have refused as too heavy so far."""
+    asked = {(id(one.service), one.names): one for one in windows}.values()
+    return sum(len(one.service.refusals(one.names)) for one in asked)
+
+
+def _report(ended: Sequence[_Ended], divided: int) -> TilesReport:
     whole = [one for one in ended if one.error is None]
     out_of_range: Counter[str] = Counter()
     for one in whole:
@@ -284,4 +293,5 @@ def _report(ended: Sequence[_Ended]) -> TilesReport:
         tuple(one.plan.tile.name for one in whole if one.plan.done),
         {one.plan.tile.name: str(one.error) for one in ended if one.error is not None},
         dict(out_of_range),
+        divided,
     )

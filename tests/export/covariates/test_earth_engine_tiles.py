@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -93,8 +94,12 @@ def test_a_second_export_sends_no_request_for_pixels(earth_engine_study: Any) ->
     assert study.tile_bytes() == before
 
 
-def test_one_changed_setting_asks_for_its_covariate_alone(earth_engine_study: Any) -> None:
-    """Fault: the whole stack is computed anew, a month's quota for one number."""
+def test_one_changed_setting_asks_for_its_covariate_alone(
+    earth_engine_study: Any, fault: Callable[..., None]
+) -> None:
+    """Faults: the whole stack is computed anew, a month's quota for one number; or what will be
+    asked for is said when it has been.
+    """
     study = earth_engine_study
     study.write_small_requests()
     assert study.alm90("export").exit_code == 0
@@ -105,6 +110,12 @@ def test_one_changed_setting_asks_for_its_covariate_alone(earth_engine_study: An
     assert "only twi will be read" in planned.stdout
     assert "asked of Earth Engine: 2 requests" in planned.stdout
     assert len(study.pixel_requests()) == sent
+    fault("forbidden")
+    refused = study.alm90("export")
+    assert refused.exit_code == 4
+    assert "in part there already: 4 of the tiles; reading only twi" in refused.stdout
+    assert study.tile_bytes() == before
+    sent = len(study.pixel_requests())
     early = study.alm90("export")
     assert "warning: twi: changed since the sites were sampled" in early.stdout
     # The tiles no longer hold what the sites' samples do, so a model must not see them.
