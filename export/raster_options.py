@@ -76,5 +76,4 @@ SCRATCH_OPTIONS: Mapping[str, Any] = {
     "bigtiff": "if_safer",
 }
 
-# GDAL's cache of blocks is 5 % of the memory unless said otherwise, however much that is.
 GDAL_CACHE_MB = 256

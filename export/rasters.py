@@ -34,6 +34,10 @@ from export.remote import gdal_name, is_remote
 from local_ml.files import write_whole
 from local_ml.names import nearest
 
+# GDAL's cache of blocks is 5 % of the memory unless said otherwise, however much that is. Said for
+# the process: rasterio.Env takes the number as bytes, and at its end lifts it for all threads.
+os.environ.setdefault("GDAL_CACHEMAX", str(GDAL_CACHE_MB))
+
 Window = tuple[tuple[int, int], tuple[int, int]]
 """(row_start, row_stop), (col_start, col_stop)"""
 
@@ -71,7 +75,7 @@ class RasterInfo:
 def open_raster(path: Path) -> Iterator[Any]:
     """Open a raster for reading; GDAL's word on a bad file becomes a RasterError with its path."""
     try:
-        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), rasterio.open(gdal_name(path)) as dataset:
+        with rasterio.Env(), rasterio.open(gdal_name(path)) as dataset:
             yield dataset
     except (RasterioError, CPLE_BaseError) as error:
         if not is_remote(path) and not path.exists():
@@ -251,7 +255,7 @@ def write_geotiff(
         crs=str(geobox.crs),
         transform=geobox.transform,
     )
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), MemoryFile() as memory:
+    with rasterio.Env(), MemoryFile() as memory:
         with memory.open(**options) as dataset:
             dataset.write(array)
             dataset.descriptions = tuple(band_names)
@@ -297,7 +301,7 @@ def write_windows(
     )
     try:
         with (
-            rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB),
+            rasterio.Env(),
             rasterio.open(part, "w", **options) as dataset,
         ):
             dataset.descriptions = (band_name,)

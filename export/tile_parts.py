@@ -6,9 +6,11 @@ However large a file is, no more than a part of it is held.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -21,8 +23,10 @@ PART_PX = 1024
 """A tile of no more pixels than a square of this side is predicted as it is."""
 FEWEST_PX = 64
 """Narrower parts would cut the evaluator's blocks; narrower pieces would be read one by one."""
-LARGEST_BLOCK_PX = 2**26
-"""A block is unpacked as a whole: one of 256 MiB would leave no room for the rest."""
+LARGE_BLOCK, LARGEST_BLOCK = 2**25, 2**27
+"""Pixels of a block times bands: GDAL unpacks a block as a whole, and keeps room for one of all
+bands in every open file. From the first on, one file is read at a time; the second would leave no
+room for the rest."""
 
 
 @dataclass(frozen=True)
@@ -118,21 +122,34 @@ def read_part(
         where the file cannot be read, its bands have no names, or one is not there; the text names
         the nearest.
     """
+    wanted = [name for name in names if name != REGION_BAND]
     try:
         with open_bands(part.tile, band_names) as raster:
-            return _read(part, raster, [name for name in names if name != REGION_BAND])
+            large = _require_room(raster)
+            with _large_blocks if large else nullcontext():
+                return _read(part, raster, wanted)
     except RasterError as error:
         raise TileError(str(error)) from error
 
 
-def _read(part: TilePart, raster: OpenBands, names: Sequence[str]) -> PartBands:
-    shape, block = raster.dataset.shape, raster.dataset.block_shapes[0]
-    if block[0] * block[1] > LARGEST_BLOCK_PX:
+_large_blocks = Lock()
+
+
+def _require_room(raster: OpenBands) -> bool:
+    """Say whether a file's blocks are so large that no other such file should be read meanwhile."""
+    rows, cols = raster.dataset.block_shapes[0]
+    room = rows * cols * raster.dataset.count
+    if room > LARGEST_BLOCK:
         raise TileError(
-            f"{part.tile} is stored in blocks of {block[0]:,} x {block[1]:,} pixels, each of which "
-            "can only be unpacked as a whole; write it in smaller ones "
+            f"{raster.path} is stored in blocks of {rows:,} x {cols:,} pixels, each of which can "
+            "only be unpacked as a whole; write it in smaller ones "
             "(gdal_translate -co TILED=YES -co COMPRESS=ZSTD -co BIGTIFF=IF_SAFER)"
         )
+    return bool(room > LARGE_BLOCK)
+
+
+def _read(part: TilePart, raster: OpenBands, names: Sequence[str]) -> PartBands:
+    shape, block = raster.dataset.shape, raster.dataset.block_shapes[0]
     window = part.window or ((0, shape[0]), (0, shape[1]))
     (top, bottom), (left, right) = window
     inside = np.ones((bottom - top, right - left), bool)
