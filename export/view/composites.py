@@ -22,7 +22,7 @@ from export.study.grid import study_geobox
 from export.view.colours import Scale, colours_of, scale_for
 from export.view.contents import View
 from export.view.layers import Layer
-from gee.catalogue import candidates, catalogue
+from gee.catalogue import candidates
 from gee.covariate import Covariate
 from gee.settings import LOCAL_PREFIX, EarthEngineSettings
 
@@ -52,13 +52,12 @@ def composites(view: View) -> list[Composite]:
     if settings is None or computes_in_process(settings):
         return []
     pictures = {layer.name.removeprefix("covariate:"): layer for layer in view.layers}
-    known = catalogue(settings)
-    names = [name for name in pictures if name in known] or [
-        entry.name for entry in candidates(settings)
-    ]
+    # One of the study's own rasters may bear a name of the catalogue.
+    computed = {entry.name: entry for entry in candidates(settings)}
+    names = [name for name in view.kept or computed if name in computed]
     sampled = _sampled(study, names)
     return [
-        Composite(known[name], _key(known[name], pictures.get(name), sampled.get(name)))
+        Composite(computed[name], _key(computed[name], pictures.get(name), sampled.get(name)))
         for name in names
     ]
 

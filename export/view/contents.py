@@ -5,7 +5,7 @@ their held-out predictions, the outline of the region, and what is not there yet
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from export.view.colours import Scale, difference_scale, scale_for
 from export.view.layers import Layer, covariate_layers, kept_features, map_layers
 from export.view.outline import Ring, grid_outline, mask_outlines
 from export.view.pictures import Bounds
+from local_ml.features import Feature
 
 
 class Absent(NamedTuple):
@@ -68,6 +69,8 @@ class View:
     bounds : of the study's grid: south, west, north, east in degrees
     decimals : with which values of the target are written
     layers : the map first, covariates last
+    kept : names of the covariates that the model kept, the most important first; none before
+        `train`
     design : of folds, whose residuals the sites show; None before `train`
     observed_key : colours of what the sites observed: those of the map, where there is one
     residual_key : colours of predicted − observed
@@ -81,6 +84,7 @@ class View:
     decimals: int
     bounds: Bounds
     layers: tuple[Layer, ...]
+    kept: tuple[str, ...]
     sites: tuple[Site, ...]
     design: str | None
     observed_key: Scale | None
@@ -112,7 +116,8 @@ def read_view(study: Study, progress: Progress) -> View:
         absent.append(Absent("Residuals", "train"))
     else:
         absent += [Absent("Sites", "sites"), Absent("Residuals", "train")]
-    layers, missing = _layers(study, data, progress)
+    kept = kept_features(study, list(data.importance["feature"])) if data is not None else []
+    layers, missing = _layers(study, data, kept, progress)
     absent += missing
     geobox = study_geobox(study)
     grid = grid_outline(geobox)
@@ -129,6 +134,7 @@ def read_view(study: Study, progress: Progress) -> View:
         decimals=_decimals(data, observed),
         bounds=_bounds(grid),
         layers=tuple(layers),
+        kept=tuple(feature.name for feature in kept),
         sites=sites,
         design=design,
         observed_key=observed_key,
@@ -151,7 +157,7 @@ def _trained(study: Study) -> ReportData | None:
 
 
 def _layers(
-    study: Study, data: ReportData | None, progress: Progress
+    study: Study, data: ReportData | None, kept: Sequence[Feature], progress: Progress
 ) -> tuple[list[Layer], list[Absent]]:
     """Return the layers that can be shown, and what else there could be."""
     if data is None:
@@ -170,8 +176,7 @@ def _layers(
             level,
             data.validation.applicability.threshold,
         )
-    order = list(data.importance["feature"])
-    covariates = covariate_layers(study, kept_features(study, order), progress)
+    covariates = covariate_layers(study, kept, progress)
     if not covariates:
         absent.append(Absent("Covariates", "export"))
     return [*layers, *covariates], absent
