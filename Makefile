@@ -4,14 +4,22 @@ ENVIRONMENT ?= .venv
 BIN = $(ENVIRONMENT)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test quality lock clean
+.PHONY: demo test browser-files quality lock clean
 
 demo: $(ENVIRONMENT)/installed
 	$(BIN)/alm90 init demo --example plateau --existing
 	$(BIN)/alm90 run demo
 
-test: $(ENVIRONMENT)/installed-test
+test: $(ENVIRONMENT)/installed-test browser-files
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# Copies of what folium's pages load from the internet, for tests in a browser, which has none.
+# Without npm (or Chromium) those tests are skipped, and say so.
+browser-files:
+	@if test tests/browser/node_modules/made -nt tests/browser/package.json; then :; \
+	elif ! command -v npm > /dev/null; then echo "npm is not here: some tests are skipped"; \
+	else cd tests/browser && npm install --no-package-lock --no-audit --no-fund --loglevel=error \
+		&& touch node_modules/made || echo "npm fetched nothing: some tests are skipped"; fi
 
 quality: $(ENVIRONMENT)/installed-quality
 	$(BIN)/ruff check .
