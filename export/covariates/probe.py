@@ -1,6 +1,6 @@
 """What a few windows took on the service, and what all will take by that.
 
-In: windows measured. Out: hours and EECU-hours as ranges: the least and the most that any of the
+In: windows measured. Out: seconds and EECU-hours as ranges: the least and the most that any of the
 measured windows took a pixel, times all pixels.
 """
 
@@ -75,7 +75,7 @@ def parse(document: Mapping[str, Any]) -> list[Measured]:
     return found
 
 
-def hours(
+def seconds(
     direct: Sequence[Measured], windows: Sequence[tuple[str, int]], at_once: int
 ) -> Range | None:
     """Return how long windows take.
@@ -89,10 +89,10 @@ def hours(
     Returns
     -------
     Range or None
-        in hours; None where no answer came.
+        None where no answer came.
     """
-    seconds = _total([(one.made_from, one.pixels, one.seconds) for one in direct], windows)
-    return None if seconds is None else _scaled(seconds, 1 / (3600 * at_once))
+    taken = _total([(one.made_from, one.pixels, one.seconds) for one in direct], windows)
+    return None if taken is None else _scaled(taken, 1 / at_once)
 
 
 def eecu_hours(direct: Sequence[Measured], windows: Sequence[tuple[str, int]]) -> Range | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from export.covariates.export_path import PROBE_FILE
-from export.covariates.probe import Measured, Range, eecu_hours, hours, parse, to_json
+from export.covariates.probe import Measured, Range, eecu_hours, parse, seconds, to_json
 from export.covariates.provider import AskedWindow, CovariateStack
 from export.covariates.region import Extent
 from export.steps.context import Context
@@ -35,7 +35,7 @@ def probe(context: Context, stack: CovariateStack, extents: Sequence[Extent]) ->
     times = [("direct", one.names, one) for one in chosen]
     times += [("group", names, chosen[len(chosen) // 2]) for names in groups]
     requests = sum(one.service.cost(names, one.window.shape).requests for _, names, one in times)
-    costs = f", {len(times)} more for what they cost" if can_tell() else ""
+    costs = f", at most {len(times)} more for what they cost" if can_tell() else ""
     context.tell(
         "plan",
         f"probe: {requests} requests for pixels{costs}; more where one is too heavy and divided",
@@ -66,18 +66,18 @@ def tell_hours(
                 "the probe was of other covariates or settings; `alm90 plan --probe` measures anew"
             )
         )
-        context.tell("plan", f"hours and EECU-hours: unknown; {why}. {month}")
+        context.tell("plan", f"time and EECU-hours: unknown; {why}. {month}")
         return
     pixels = [(of[asked.names], asked.window.pixels) for asked in windows]
     at_once = min(len(windows), windows[0].service.requests_at_once)
     by = f"by {len(direct)} windows measured" if len(direct) > 1 else "by one window measured"
-    time_taken = hours(direct, pixels, at_once)
+    taken = seconds(direct, pixels, at_once)
     cost = eecu_hours(direct, pixels)
     context.tell(
         "plan",
-        f"hours: {_range(time_taken)}, {by}, {at_once} requests at once"
-        if time_taken
-        else "hours: unknown; no window was answered",
+        f"time: {_duration(taken)}, {by}, {at_once} at once"
+        if taken
+        else "time: unknown; no window was answered",
     )
     if cost is None:
         context.tell("plan", f"EECU-hours: unknown; the service did not tell. {month}")
@@ -113,12 +113,12 @@ def _measure(context: Context, kind: str, names: tuple[str, ...], asked: AskedWi
     grid = context.region().geobox
     refused = len(asked.service.refusals(names))
     window = AskedWindow(asked.service, names, asked.window)
-    seconds: float | None = None
+    taken: float | None = None
     with profiled() as profiles:
         begun = time.monotonic()
         try:
             window.read(grid)
-            seconds = time.monotonic() - begun
+            taken = time.monotonic() - begun
         except (RefusedError, TooLargeError):
             pass  # it is among the refusals
     refusals = asked.service.refusals(names)[refused:]
@@ -128,7 +128,7 @@ def _measure(context: Context, kind: str, names: tuple[str, ...], asked: AskedWi
         made_from=asked.service.made_from(names),
         shape=asked.window.shape,
         first=(asked.window.rows[0], asked.window.cols[0]),
-        seconds=seconds,
+        seconds=taken,
         eecu_seconds=eecu_seconds(profiles),
         refused=refusals[0] if refusals else None,
     )
@@ -144,6 +144,13 @@ def _told(one: Measured) -> str:
         f"{rows} x {cols} pixels of {len(one.names)} covariates ({what}): {seconds}, "
         f"EECU-seconds {cost}{refused}"
     )
+
+
+def _duration(found: Range) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if found.high >= 2 * length:
+            return f"{_range(Range(found.low / length, found.high / length))} {unit}"
+    return f"{_range(found)} s"
 
 
 def _range(found: Range) -> str:

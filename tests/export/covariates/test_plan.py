@@ -53,7 +53,7 @@ def test_without_a_connection_all_is_counted(earth_engine_study: Any) -> None:
     assert done.exit_code == 0, done.output
     assert "warning: what is there already is not known" in done.stdout
     assert told(done.stdout, r"asked of Earth Engine: (\d+) requests") == 4
-    assert "EECU-hours: unknown" in done.stdout
+    assert "time and EECU-hours: unknown" in done.stdout
 
 
 SIDE_PX = 16_000
