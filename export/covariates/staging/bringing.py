@@ -18,6 +18,7 @@ from gee.grid import Tile
 
 DIVIDED, EXPORTED = "divided_exports", "exported"
 """Steps of the journal: exports that proved too heavy; and those whose files the user brings."""
+UNDER_WAY = ("waiting", "running")
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,18 @@ def bring(
     work = _Work(tiles, place, export_of, journal)
     for piece in pieces:
         work.add(piece, piece)
-    known = tasks(work.exports)
-    there = place.present(list(work.exports.values()))
+    states = {key: task.state for key, task in tasks(work.exports).items()}
+    # What a task still writes may be there in part.
+    ended = [one for key, one in work.exports.items() if states.get(key) not in UNDER_WAY]
+    there = place.present(ended)
     lacking = [export for key, export in work.exports.items() if key not in there]
-    states = {key: task.state for key, task in known.items()}
     gone: set[str] = set()
     if place.comes_back:
         gone = {export.key for export in lacking if states.get(export.key) == "done"}
     else:
         # What was exported once is not exported again because the service forgot it.
         lacking = [one for one in lacking if not journal.is_done(EXPORTED, one.key, one.key)]
-    under_way = sum(states.get(export.key) in ("waiting", "running") for export in lacking)
+    under_way = len(work.exports) - len(ended)
     tell(
         f"batch exports: {len(work.exports)}, of which {len(work.exports) - len(lacking)} are done "
         f"already and {under_way} under way"
@@ -84,15 +86,15 @@ def bring(
 
         def show(left: Collection[str]) -> None:
             nonlocal shown
-            done = len(set(work.root.values()) - {work.root[key] for key in left})
-            task.advance(done - shown)
-            shown = done
+            whole = len(set(work.root.values()) - {work.root[key] for key in left})
+            task.advance(whole - shown)
+            shown = whole
 
         show([export.key for export in lacking])
-        for export, ended in complete(lacking, work.divide, gone, poll_s, show):
-            eecu_seconds += ended.eecu_seconds or 0.0
-            if ended.error is not None:
-                failed[work.pieces[export.key]] = ended.error
+        for export, done in complete(lacking, work.divide, gone, poll_s, show):
+            eecu_seconds += done.eecu_seconds or 0.0
+            if done.error is not None:
+                failed[work.pieces[export.key]] = done.error
                 del work.exports[export.key]
             elif not place.comes_back:
                 journal.record(EXPORTED, export.key, export.key, [])

@@ -6,7 +6,7 @@ was broken off goes on where it ended.
 
 import base64
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import google_crc32c
@@ -48,9 +48,7 @@ class Bucket:
 
     def present(self, exports: Sequence[Export]) -> set[str]:
         there = self.listed()
-        return {
-            export.key for export in exports if all(name in there for name in export.file_names)
-        }
+        return {export.key for export in exports if _is_there(export, there)}
 
 
 def fetch(
@@ -157,6 +155,13 @@ def _checksum(path: Path) -> str:
         while content := file.read(CHUNK_BYTES):
             checksum.update(content)  # type: ignore[no-untyped-call]
     return base64.b64encode(checksum.digest()).decode()  # type: ignore[no-untyped-call]
+
+
+def _is_there(export: Export, there: Collection[str]) -> bool:
+    """Say whether an export left its files; where the service divided it otherwise, any."""
+    found = set(files_of(_prefix(export), there))
+    expected = set(export.file_names)
+    return bool(found) and (expected <= found or not expected & found)
 
 
 def _prefix(export: Export) -> str:

@@ -149,6 +149,23 @@ class TestFiles:
         assert any(name.endswith("-0000000040-0000000040.tif") for name in names)
         assert len(names) == 8
         assert staged_study.tiles_are_those_of_the_direct_path()
+        # Files that were divided otherwise than this version would are used as they are.
+        monkeypatch.undo()
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        staged_study.forget_requests()
+        staged_study.export()
+        assert staged_study.sent("image:export") == 0
+        assert staged_study.tiles_are_those_of_the_direct_path()
+
+    def test_a_file_that_is_gone_from_the_bucket_is_made_anew(self, staged_study: Any) -> None:
+        staged_study.use(path="bucket", bucket="my-bucket")
+        staged_study.export()
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        next((staged_study.exports / "cloud").rglob("climate*.tif")).unlink()
+        staged_study.forget_requests()
+        staged_study.export()
+        assert staged_study.sent("image:export") == 1
+        assert staged_study.tiles_are_those_of_the_direct_path()
 
     def test_what_waits_for_drive_is_not_exported_again(self, staged_study: Any) -> None:
         """Fault: the service forgets tasks after days; the user has the files still to come."""
