@@ -173,7 +173,7 @@ class Cluster:
                 raise lost(self._client) from None
             return
         work = self._result(future)
-        if work is None:  # its worker went before it handed the result over: it is made again
+        if work is None:
             future.add_done_callback(arrived.put)
             return
         _, job = under_way.pop(future.key)
@@ -184,11 +184,16 @@ class Cluster:
         )
 
     def _result(self, future: "Future") -> Work | str | None:
-        """Return the work on a tile; the reason why there is none; None where it is not there."""
+        """Return the work on a tile, or the reason why there is none.
+
+        None where its worker went before it handed the result over: the tile is made again.
+        """
         from distributed import KilledWorker
 
-        if future.status in ("cancelled", "lost"):
+        if future.status == "cancelled":
             raise lost(self._client)
+        if future.status in ("lost", "pending"):
+            return None
         if future.status == "error":
             error = future.exception()
             if isinstance(error, KilledWorker):

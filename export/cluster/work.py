@@ -6,13 +6,14 @@ that a worker that comes late cannot overwrite what a later run has made.
 """
 
 import platform
+import shutil
 import threading
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
-from export.cluster.fitness import Needs, require_fit
+from export.cluster.fitness import MARK, Needs, require_fit
 from export.errors import ClusterSetupError, WriteError
 from export.journal import file_sha256
 from export.map_tile import TileFolders
@@ -75,6 +76,8 @@ def predict_here(job: TileJob, needs: Needs, tile_bytes: int | None) -> Work:
     if outcome.skipped or outcome.reason is not None:
         return Work(outcome, (), machine)
     files = tuple((path, file_sha256(path)) for path in folders.files(job.name))
+    if not (needs.unfinished / MARK).exists():  # the run is over, nobody will fetch them
+        shutil.rmtree(needs.unfinished, ignore_errors=True)
     return Work(outcome, files, machine)
 
 
