@@ -76,7 +76,7 @@ def study_map(study: Study, progress: Progress, basemap: str | None = None) -> A
     south, west, north, east = view.bounds
     made = geemap.Map(
         ee_initialize=False, tiles=None, center=((south + north) / 2, (west + east) / 2),
-        plugin_Draw=False, plugin_Fullscreen=False, search_control=False, height="100%",
+        plugin_Draw=False, plugin_Fullscreen=False, search_control=False,
         control_scale=True,
     )  # fmt: skip
     made.fit_bounds([[south, west], [north, east]])

@@ -205,3 +205,24 @@ def test_ctrl_c_ends_the_service_well(served: Served) -> None:
     started = time.monotonic()
     assert served.process.wait(timeout=20) == 0
     assert time.monotonic() - started < 10
+
+
+NOTEBOOK = """
+import sys, urllib.request
+from export.view.notebook import geemap_map
+made = geemap_map(sys.argv[1], serve=True)
+import geemap
+assert isinstance(made, geemap.Map), type(made)
+assert "<iframe" in made._repr_html_()
+(url,) = [one.url_format for one in made._children.values() if hasattr(one, "url_format")]
+tile = urllib.request.urlopen(url.format(z=9, x=388, y=201)).read()
+assert tile.startswith(b"\\x89PNG"), tile[:20]
+print("seen")
+"""
+
+
+def test_a_notebook_gets_a_geemap_map_whose_tiles_are_answered(study: StudyFiles) -> None:
+    """Catches a server that is gone once the map is returned, and the wrong one of two maps."""
+    command = [sys.executable, "-c", NOTEBOOK, str(study.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "seen", done.stderr
