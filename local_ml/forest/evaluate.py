@@ -90,42 +90,37 @@ class Evaluator:
                 f"a model matrix of shape {X.shape} does not fit a forest that reads "
                 f"{self.columns} columns"
             )
-        columns = np.ascontiguousarray(X.T)
-        predictions = np.empty((len(X), len(self._forests)))
-        work = _Work(self._forests, self._parts)
-        for first in range(0, len(X), BLOCK_PIXELS):
-            part = predictions[first : first + BLOCK_PIXELS]
-            present = places_in_rows(first, len(X), work.place)
-            for member, total in enumerate(work.totals(columns, present)):
-                part[:, member] = total[: len(part)]
-        return predictions
+        return self.raster(np.ascontiguousarray(X.T), np.ones(len(X), bool)).T
 
     def raster(self, columns: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        """Return the predictions of the pixels of a raster.
+        """Return the predictions of the pixels of a raster; or of rows, column by column.
 
         Parameters
         ----------
-        columns : (columns, rows, cols) float32; NaN is a missing value
-        valid : (rows, cols) bool, the pixels to predict
+        columns : (columns, rows, cols) float32, or (columns, n); NaN is a missing value
+        valid : (rows, cols) or (n,) bool, the pixels to predict
 
         Returns
         -------
-        predictions : (members, rows, cols) float64, NaN where not valid
+        predictions : (members, rows, cols) or (members, n) float64, NaN where not valid
 
         Raises
         ------
         PredictionError
             There are fewer columns than a forest asks for, or `valid` has another shape.
         """
-        if columns.ndim != 3 or len(columns) < self.columns or columns.shape[1:] != valid.shape:
+        if len(columns) < self.columns or columns.shape[1:] != valid.shape or valid.ndim > 2:
             raise PredictionError(
                 f"columns of shape {columns.shape} and valid pixels of shape {valid.shape} do not "
                 f"fit forests that read {self.columns} columns"
             )
-        rows, cols = valid.shape
-        flat = np.ascontiguousarray(columns, dtype=np.float32).reshape(len(columns), rows * cols)
-        predictions = np.full((len(self._forests), rows, cols), np.nan)
+        flat = np.ascontiguousarray(columns, dtype=np.float32).reshape(len(columns), valid.size)
+        predictions = np.full((len(self._forests), *valid.shape), np.nan)
         work = _Work(self._forests, self._parts)
+        if valid.ndim == 1:
+            self._add_rows(flat, np.flatnonzero(valid), work, predictions)
+            return predictions
+        rows, cols = valid.shape
         for row in range(0, rows, BLOCK_ROWS):
             for col in range(0, cols, BLOCK_COLS):
                 present = places_in_raster(row, col, valid, work.place)
@@ -136,8 +131,18 @@ class Evaluator:
                 height, width = wanted.shape
                 for member, total in enumerate(work.totals(flat, present)):
                     found = _as_raster(total)[:height, :width]
-                    predictions[member][window][wanted] = found[wanted]
+                    np.copyto(predictions[member][window], found, where=wanted)
         return predictions
+
+    def _add_rows(
+        self, columns: np.ndarray, wanted: np.ndarray, work: "_Work", predictions: np.ndarray
+    ) -> None:
+        """Predict the rows of which the numbers are given."""
+        for first in range(0, len(wanted), BLOCK_PIXELS):
+            rows = wanted[first : first + BLOCK_PIXELS]
+            present = places_in_rows(rows, work.place)
+            for member, total in enumerate(work.totals(columns, present)):
+                predictions[member, rows] = total[: len(rows)]
 
 
 def evaluate(forest: CompiledForest, X: np.ndarray) -> np.ndarray:

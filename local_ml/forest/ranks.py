@@ -60,15 +60,15 @@ def places_in_raster(row: Any, col: Any, valid: Any, place: Any) -> Any:
 
 
 @_compile  # type: ignore[untyped-decorator]
-def places_in_rows(first: Any, rows: Any, place: Any) -> Any:
-    """Fill `place`, (BLOCK_PIXELS,) int64, with rows first, first + 1, ...; then the last one.
+def places_in_rows(wanted: Any, place: Any) -> Any:
+    """Fill `place`, (BLOCK_PIXELS,) int64, with the numbers of some rows, then the last of them.
 
     Returns the patches that have a row, as `places_in_raster` does.
     """
     present = np.uint32(0)
     for pixel in range(BLOCK_PIXELS):
-        place[pixel] = min(first + pixel, rows - 1)
-        if first + pixel < rows:
+        place[pixel] = wanted[min(pixel, len(wanted) - 1)]
+        if pixel < len(wanted):
             present |= np.uint32(np.uint32(1) << np.uint32(pixel // PIXELS))
     return present
 

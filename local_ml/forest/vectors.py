@@ -18,10 +18,22 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from local_ml.forest.llvm import (
+    BIT,
+    F32,
+    I8,
+    I16,
+    I32,
+    I64,
+    data,
+    gather,
+    halved,
+    load,
+    splat,
+    store,
+)
 from local_ml.forest.patches import PATCHES, PIXELS
 
-_BIT, _I8, _I16, _I32, _I64 = (ir.IntType(width) for width in (1, 8, 16, 32, 64))
-_F32 = ir.FloatType()
 # What is asked at once: eight registers of 512 bits would do for a whole patch, but sixteen of 256.
 _LANES = 128
 
@@ -32,9 +44,9 @@ def patches_above(typing: Any, numbers: Any, start: Any, limit: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, limit = arguments
-        vector = _load(builder, _data(context, builder, signature, 0, array), start, _I16, PATCHES)
-        above = builder.icmp_signed(">", vector, _splat(builder, limit, PATCHES))
-        return builder.bitcast(above, _I32)
+        vector = load(builder, data(context, builder, signature, 0, array), start, I16, PATCHES)
+        above = builder.icmp_signed(">", vector, splat(builder, limit, PATCHES))
+        return builder.bitcast(above, I32)
 
     return types.uint32(numbers, types.uint64, types.int16), generate
 
@@ -45,10 +57,10 @@ def words_having(typing: Any, words: Any, start: Any, bit: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, start, bit = arguments
-        vector = _load(builder, _data(context, builder, signature, 0, array), start, _I32, 64)
-        masked = builder.and_(vector, _splat(builder, bit, 64))
+        vector = load(builder, data(context, builder, signature, 0, array), start, I32, 64)
+        masked = builder.and_(vector, splat(builder, bit, 64))
         having = builder.icmp_unsigned("!=", masked, ir.Constant(vector.type, [0] * 64))
-        return builder.bitcast(having, _I64)
+        return builder.bitcast(having, I64)
 
     return types.uint64(words, types.uint64, types.uint32), generate
 
@@ -58,11 +70,11 @@ def count_patches(typing: Any, counts: Any, start: Any, patches: Any) -> Any:
     """Add one to those of PATCHES int16 counts, from `start`, whose bit is set in `patches`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, start, patches = arguments
-        data = _data(context, builder, signature, 0, array)
-        vector = _load(builder, data, start, _I16, PATCHES)
-        bits = builder.bitcast(patches, ir.VectorType(_BIT, PATCHES))
-        _store(builder, builder.sub(vector, builder.sext(bits, vector.type)), data, start)
+        counts, start, patches = arguments
+        array = data(context, builder, signature, 0, counts)
+        vector = load(builder, array, start, I16, PATCHES)
+        bits = builder.bitcast(patches, ir.VectorType(BIT, PATCHES))
+        store(builder, builder.sub(vector, builder.sext(bits, vector.type)), array, start)
         return context.get_dummy_value()
 
     return types.void(counts, types.uint64, types.uint32), generate
@@ -73,10 +85,10 @@ def copy_patches(typing: Any, numbers: Any, start: Any, to: Any, at: Any) -> Any
     """Copy PATCHES int16 numbers, from `start`, into `to`, from `at` on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source = _data(context, builder, signature, 0, arguments[0])
-        target = _data(context, builder, signature, 2, arguments[2])
-        vector = _load(builder, source, arguments[1], _I16, PATCHES)
-        _store(builder, vector, target, arguments[3])
+        source = data(context, builder, signature, 0, arguments[0])
+        target = data(context, builder, signature, 2, arguments[2])
+        vector = load(builder, source, arguments[1], I16, PATCHES)
+        store(builder, vector, target, arguments[3])
         return context.get_dummy_value()
 
     return types.void(numbers, types.uint64, to, types.uint64), generate
@@ -88,26 +100,17 @@ def range_of(typing: Any, values: Any, start: Any) -> Any:
     is NaN. Where all are: infinity and minus infinity."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = _data(context, builder, signature, 0, arguments[0])
-        vector = _load(builder, data, arguments[1], _F32, PIXELS)
+        array = data(context, builder, signature, 0, arguments[0])
+        vector = load(builder, array, arguments[1], F32, PIXELS)
         missing = builder.fcmp_unordered("uno", vector, vector)
         ends = []
         for sign, end in (("<", "inf"), (">", "-inf")):
             none = ir.Constant(vector.type, [float(end)] * PIXELS)
-            rest, lanes = builder.select(missing, none, vector), PIXELS
-            while lanes > 1:
-                lanes //= 2
-                low, high = (
-                    builder.shuffle_vector(
-                        rest, rest, ir.Constant(ir.VectorType(_I32, lanes), list(places))
-                    )
-                    for places in (range(lanes), range(lanes, 2 * lanes))
-                )
-                rest = builder.select(builder.fcmp_ordered(sign, low, high), low, high)
-            ends.append(builder.extract_element(rest, _I32(0)))
+            rest = builder.select(missing, none, vector)
+            ends.append(halved(builder, rest, sign))
         bits = builder.bitcast(missing, ir.IntType(PIXELS))
         some = builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
-        return context.make_tuple(builder, signature.return_type, [*ends, builder.zext(some, _I8)])
+        return context.make_tuple(builder, signature.return_type, [*ends, builder.zext(some, I8)])
 
     number = types.float32
     given = types.Tuple((number, number, types.uint8))  # type: ignore[attr-defined]
@@ -135,38 +138,38 @@ def rank_pixels(
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         values, thresholds, ranks = (
-            _data(context, builder, signature, index, arguments[index]) for index in (0, 2, 7)
+            data(context, builder, signature, index, arguments[index]) for index in (0, 2, 7)
         )
         start, first, number, shift, of_nan, at = (arguments[i] for i in (1, 3, 4, 5, 6, 8))
         lanes = 64
-        found = cgutils.alloca_once(builder, ir.VectorType(_I32, lanes))
-        length = cgutils.alloca_once(builder, _I32)
+        found = cgutils.alloca_once(builder, ir.VectorType(I32, lanes))
+        length = cgutils.alloca_once(builder, I32)
         for part in range(0, PIXELS, lanes):
-            here = _load(builder, values, builder.add(start, _I64(part)), _F32, lanes)
-            builder.store(_splat(builder, first, lanes), found)
+            here = load(builder, values, builder.add(start, I64(part)), F32, lanes)
+            builder.store(splat(builder, first, lanes), found)
             builder.store(number, length)
             look, step, done = (builder.append_basic_block() for _ in range(3))
             builder.branch(look)
             builder.position_at_end(look)
             left = builder.load(length)
-            builder.cbranch(builder.icmp_unsigned("==", left, _I32(0)), done, step)
+            builder.cbranch(builder.icmp_unsigned("==", left, I32(0)), done, step)
             builder.position_at_end(step)
-            rest = builder.lshr(left, _I32(1))
+            rest = builder.lshr(left, I32(1))
             half = builder.sub(left, rest)
             before = builder.load(found)
-            probe = builder.add(before, _splat(builder, builder.sub(half, _I32(1)), lanes))
-            seen = _gather(builder, thresholds, probe, _F32)
+            probe = builder.add(before, splat(builder, builder.sub(half, I32(1)), lanes))
+            seen = gather(builder, thresholds, probe, F32)
             below = builder.fcmp_ordered("<", seen, here)
-            after = builder.add(before, _splat(builder, half, lanes))
+            after = builder.add(before, splat(builder, half, lanes))
             builder.store(builder.select(below, after, before), found)
             builder.store(rest, length)
             builder.branch(look)
             builder.position_at_end(done)
-            rank = builder.sub(builder.load(found), _splat(builder, shift, lanes))
-            rank = builder.trunc(rank, ir.VectorType(_I16, lanes))
+            rank = builder.sub(builder.load(found), splat(builder, shift, lanes))
+            rank = builder.trunc(rank, ir.VectorType(I16, lanes))
             missing = builder.fcmp_unordered("uno", here, here)
-            rank = builder.select(missing, _splat(builder, of_nan, lanes), rank)
-            _store(builder, rank, ranks, builder.add(at, _I64(part)))
+            rank = builder.select(missing, splat(builder, of_nan, lanes), rank)
+            store(builder, rank, ranks, builder.add(at, I64(part)))
         return context.get_dummy_value()
 
     size, whole = types.uint64, types.int32
@@ -181,7 +184,7 @@ def lowest_set(typing: Any, word: Any) -> Any:
     """Return the number of the lowest bit that is set in a uint64, which must not be 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(_BIT, 1))
+        return builder.cttz(arguments[0], ir.Constant(BIT, 1))
 
     return types.uint64(types.uint64), generate
 
@@ -191,7 +194,7 @@ def highest_set(typing: Any, word: Any) -> Any:
     """Return the number of the highest bit that is set in a uint64, which must not be 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.xor(builder.ctlz(arguments[0], ir.Constant(_BIT, 1)), _I64(63))
+        return builder.xor(builder.ctlz(arguments[0], ir.Constant(BIT, 1)), I64(63))
 
     return types.uint64(types.uint64), generate
 
@@ -212,30 +215,30 @@ def _asking(finish: Any) -> Any:
     ) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             ranks, program, slots = (
-                _data(context, builder, signature, index, arguments[index]) for index in (0, 1, 4)
+                data(context, builder, signature, index, arguments[index]) for index in (0, 1, 4)
             )
             number, bits, at, base = (arguments[index] for index in (2, 3, 5, 6))
-            alive = cgutils.alloca_once(builder, ir.VectorType(_I16, _LANES))
+            alive = cgutils.alloca_once(builder, ir.VectorType(I16, _LANES))
             for part in range(0, PIXELS, _LANES):
-                part = ir.Constant(_I64, part)
-                builder.store(_splat(builder, bits, _LANES), alive)
-                with cgutils.for_range(builder, number, intp=_I64) as loop:
+                part = ir.Constant(I64, part)
+                builder.store(splat(builder, bits, _LANES), alive)
+                with cgutils.for_range(builder, number, intp=I64) as loop:
                     question = builder.gep(program, [loop.index])
-                    start = builder.load(builder.bitcast(question, _I32.as_pointer()))
-                    halves = builder.bitcast(question, _I16.as_pointer())
+                    start = builder.load(builder.bitcast(question, I32.as_pointer()))
+                    halves = builder.bitcast(question, I16.as_pointer())
                     limit, kept = (
-                        _splat(builder, builder.load(builder.gep(halves, [_I32(half)])), _LANES)
+                        splat(builder, builder.load(builder.gep(halves, [I32(half)])), _LANES)
                         for half in (2, 3)
                     )
-                    start = builder.add(builder.zext(start, _I64), part)
+                    start = builder.add(builder.zext(start, I64), part)
                     right = builder.icmp_signed(
-                        ">", _load(builder, ranks, start, _I16, _LANES), limit
+                        ">", load(builder, ranks, start, I16, _LANES), limit
                     )
                     before = builder.load(alive)
                     after = builder.select(right, builder.and_(before, kept), before)
                     builder.store(after, alive)
                 place = builder.add(at, part)
-                _store(builder, finish(builder, alive, slots, place, base), slots, place)
+                store(builder, finish(builder, alive, slots, place, base), slots, place)
             return context.get_dummy_value()
 
         size = types.uint64
@@ -247,49 +250,12 @@ def _asking(finish: Any) -> Any:
 def _lowest(builder: Any, alive: Any, slots: Any, place: Any, base: Any) -> Any:
     bits = builder.load(alive)
     count = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(bits.type, [bits.type, _BIT]), f"llvm.cttz.v{_LANES}i16"
+        builder.module, ir.FunctionType(bits.type, [bits.type, BIT]), f"llvm.cttz.v{_LANES}i16"
     )
-    lowest = builder.add(builder.call(count, [bits, _BIT(0)]), _splat(builder, base, _LANES))
+    lowest = builder.add(builder.call(count, [bits, BIT(0)]), splat(builder, base, _LANES))
     some = builder.icmp_signed("!=", bits, ir.Constant(bits.type, [0] * _LANES))
-    return builder.select(some, lowest, _load(builder, slots, place, _I16, _LANES))
+    return builder.select(some, lowest, load(builder, slots, place, I16, _LANES))
 
 
 ask_for_leaves = _asking(_lowest)
 ask_for_bits = _asking(lambda builder, alive, slots, place, base: builder.load(alive))
-
-
-def _data(context: Any, builder: Any, signature: Any, index: int, array: Any) -> Any:
-    return context.make_array(signature.args[index])(context, builder, array).data
-
-
-def _splat(builder: Any, number: Any, lanes: int) -> Any:
-    empty = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
-    one = builder.insert_element(empty, number, _I32(0))
-    return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes))
-
-
-def _load(builder: Any, data: Any, start: Any, kind: Any, lanes: int) -> Any:
-    pointer = builder.gep(data, [start])
-    vector = builder.load(builder.bitcast(pointer, ir.VectorType(kind, lanes).as_pointer()))
-    vector.align = kind.width // 8 if isinstance(kind, ir.IntType) else 4
-    return vector
-
-
-def _store(builder: Any, vector: Any, data: Any, start: Any) -> None:
-    pointer = builder.bitcast(builder.gep(data, [start]), vector.type.as_pointer())
-    builder.store(vector, pointer).align = 2
-
-
-def _gather(builder: Any, data: Any, places: Any, kind: Any) -> Any:
-    """Load the elements of `data` at a vector of places."""
-    lanes = places.type.count
-    pointers = builder.gep(data, [places], source_etype=kind)
-    # llvmlite does not know that a vector of places gives a vector of pointers.
-    pointers.type = ir.VectorType(pointers.type, lanes)
-    vector, bits = ir.VectorType(kind, lanes), ir.VectorType(_BIT, lanes)
-    name = f"llvm.masked.gather.v{lanes}{'f32' if kind is _F32 else 'f64'}.v{lanes}p0"
-    gather = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vector, [pointers.type, _I32, bits, vector]), name
-    )
-    every, none = ir.Constant(bits, [1] * lanes), ir.Constant(vector, ir.Undefined)
-    return builder.call(gather, [pointers, _I32(4 if kind is _F32 else 8), every, none])

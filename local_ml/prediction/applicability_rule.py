@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
+
+from local_ml.prediction.distances import TILE, TILE_PIXELS, columns_of_sites, measure_tiles
 
 ARRAYS = ("centre", "factor", "reference")
 
@@ -81,15 +82,42 @@ class ApplicabilityRule:
         -------
         dissimilarity_index : (n,) float32, 0 at a training site; up to `threshold` the row lies
             inside the area of applicability
-        local_point_density : (n,) int32, number of training sites within `threshold`: at least
+        local_point_density : (n,) float32, number of training sites within `threshold`: at least
             1 inside the area, 0 outside (Schumacher, Knoth, Ludwig and Meyer, Estimation of local
             training data point densities to support the assessment of spatial prediction
             uncertainty)
         """
-        found: tuple[np.ndarray, np.ndarray] = nearest_and_near(
-            self.place(X), np.ascontiguousarray(self.reference.T), np.float32(self.threshold)
+        columns = np.ascontiguousarray(np.asarray(X, dtype=np.float32).T)
+        return self.measure(columns, np.ones(len(X), bool))
+
+    def measure(self, columns: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Measure rows or the pixels of a raster, as `evaluate` does: the same bits for each.
+
+        Parameters
+        ----------
+        columns : (columns, n) or (columns, rows, cols) float32, NaN where missing
+        valid : (n,) or (rows, cols) bool, what is measured
+
+        Returns
+        -------
+        dissimilarity_index, local_point_density : of the shape of `valid`, float32, NaN where it
+            is False
+        """
+        index, near = np.full((2, *valid.shape), np.nan, np.float32)
+        shape = valid.shape if valid.ndim == 2 else (1, valid.size)
+        tile = (TILE, TILE) if valid.ndim == 2 else (1, TILE_PIXELS)
+        measure_tiles(
+            columns.reshape(len(columns), -1),
+            valid.reshape(shape),
+            tile,
+            (self.centre, self.factor),
+            self.reference.ravel(),
+            columns_of_sites(self.reference),
+            largest_square(np.float32(self.threshold)),
+            index.reshape(shape),
+            near.reshape(shape),
         )
-        return found
+        return index, near
 
     def to_arrays(self, prefix: str) -> dict[str, np.ndarray]:
         return {f"{prefix}{name}": getattr(self, name) for name in ARRAYS}
@@ -117,67 +145,12 @@ class ApplicabilityRule:
         return rule
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def nearest_and_near(placed: Any, reference: Any, threshold: Any) -> Any:
-    """Return for each row of `placed` the distance to the nearest column of `reference`, and the
-    number of columns within `threshold`.
-
-    Every site is looked at: some hundred of them are dealt with faster in order than by a tree,
-    and counting those near by visits most of a tree anyway.
-    """
-    n, columns = placed.shape
-    sites = reference.shape[1]
-    flat, size = reference.ravel(), np.uint64(sites)
-    nearest = np.empty(n, np.float32)
-    near = np.empty(n, np.int32)
-    squared = np.empty(sites, np.float32)
-    # Numbers from 0 up stand in the order of their bits, and LLVM takes the least of integers in
-    # vectors, of floats one by one.
-    bits = squared.view(np.int32)
-    by_four = columns // 4 * 4
-    for row in range(n):
-        squared[:] = 0
-        for column in range(0, by_four, 4):
-            here = (
-                placed[row, column],
-                placed[row, column + 1],
-                placed[row, column + 2],
-                placed[row, column + 3],
-            )
-            _add_four(squared, flat, np.uint64(column) * size, size, here)
-        for column in range(by_four, columns):
-            _add_one(squared, flat, np.uint64(column) * size, placed[row, column])
-        least, count = bits[0], np.int32(0)
-        for site in range(sites):
-            found = bits[np.uint64(site)]
-            least = found if found < least else least
-        for site in range(sites):
-            count += np.int32(np.sqrt(squared[np.uint64(site)]) <= threshold)
-        bits[0] = least
-        nearest[row] = np.sqrt(squared[0])
-        near[row] = count
-    return nearest, near
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _add_four(squared: Any, reference: Any, start: Any, size: Any, here: Any) -> None:
-    """Add to each site's squared distance that in four columns, one after the other."""
-    second, third, fourth = start + size, start + size + size, start + size + size + size
-    for index in range(len(squared)):
-        site = np.uint64(index)
-        a, b = reference[start + site] - here[0], reference[second + site] - here[1]
-        c, d = reference[third + site] - here[2], reference[fourth + site] - here[3]
-        total = squared[site]
-        total += a * a
-        total += b * b
-        total += c * c
-        total += d * d
-        squared[site] = total
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _add_one(squared: Any, reference: Any, start: Any, here: Any) -> None:
-    for index in range(len(squared)):
-        site = np.uint64(index)
-        difference = reference[start + site] - here
-        squared[site] += difference * difference
+def largest_square(threshold: np.float32) -> np.float32:
+    """Return the largest float32 whose root is not above the threshold."""
+    square = np.float32(threshold * threshold)
+    up, down = np.float32(np.inf), np.float32(0)
+    while square > 0 and np.sqrt(square) > threshold:
+        square = np.nextafter(square, down)
+    while np.sqrt(np.nextafter(square, up)) <= threshold:
+        square = np.nextafter(square, up)
+    return np.float32(square)

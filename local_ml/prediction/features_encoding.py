@@ -101,22 +101,11 @@ class FeatureEncoding:
 
     def unseen_level(self, values: np.ndarray) -> np.ndarray:
         """Return for each row, (n,) bool, whether some code in it is no level of its feature."""
-        values = self._require_shape(values)
-        unseen = np.zeros(len(values), dtype=bool)
-        for index, feature in enumerate(self.features):
-            if feature.levels is not None:
-                column = values[:, index]
-                unseen |= np.isfinite(column) & ~np.isin(column, _codes(feature))
-        return unseen
+        return self.encode_columns(self._require_shape(values).T)[2]
 
     def valid(self, values: np.ndarray) -> np.ndarray:
         """Return for each row, (n,) bool, whether a prediction may be made of it."""
-        values = self._require_shape(values)
-        valid = ~self.unseen_level(values)
-        for index, feature in enumerate(self.features):
-            if feature.missing == "nodata":
-                valid &= np.isfinite(values[:, index])
-        return valid
+        return self.encode_columns(self._require_shape(values).T)[1]
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Return the model matrix.
@@ -132,15 +121,43 @@ class FeatureEncoding:
         -------
         matrix : (n, columns) float32
         """
-        values = self._require_shape(values)
-        matrix = np.empty((len(values), len(self.columns)), dtype=np.float32)
-        for position, (index, level, _) in enumerate(self._columns()):
-            column = values[:, index]
-            median = self.medians[index]
-            encoded = column if level is None else (column == np.float32(level))
-            fill = np.float32(np.nan if median is None else median)
-            matrix[:, position] = np.where(np.isfinite(column), encoded, fill)
-        return matrix
+        return np.ascontiguousarray(self.encode_columns(self._require_shape(values).T)[0].T)
+
+    def encode_columns(
+        self, values: Sequence[np.ndarray] | np.ndarray, further: int = 0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the columns of the model matrix, and of what a prediction may be made.
+
+        Parameters
+        ----------
+        values : for each feature an array, float32, of any shape that they share, NaN where missing
+        further : columns behind them that the caller fills
+
+        Returns
+        -------
+        columns : (columns + further, *shape) float32
+        valid : (*shape) bool
+        unseen : (*shape) bool, where some code is no level of its feature
+        """
+        shape = values[0].shape
+        columns = np.empty((len(self.columns) + further, *shape), np.float32)
+        valid, unseen = np.ones(shape, bool), np.zeros(shape, bool)
+        free = iter(columns)
+        for feature, median, column in zip(self.features, self.medians, values, strict=True):
+            known = np.isfinite(column)
+            gaps = None if known.all() else ~known
+            if gaps is not None and feature.missing == "nodata":
+                valid &= known
+            seen = known if feature.levels is None else np.zeros(shape, bool)
+            for level in (None,) if feature.levels is None else feature.levels:
+                of_level = column if level is None else column == np.float32(level)
+                seen = seen if level is None else seen | of_level
+                encoded = next(free)
+                encoded[...] = of_level
+                if gaps is not None:
+                    encoded[gaps] = np.nan if median is None else median
+            unseen |= known & ~seen
+        return columns, valid & ~unseen, unseen
 
     def _columns(self) -> Iterator[tuple[int, int | None, str]]:
         for index, feature in enumerate(self.features):

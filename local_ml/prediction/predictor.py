@@ -11,7 +11,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,10 @@ from local_ml.forest.evaluate import Evaluator
 from local_ml.names import nearest
 from local_ml.prediction.applicability_rule import ApplicabilityRule
 from local_ml.prediction.features_encoding import FeatureEncoding
-from local_ml.prediction.fusion_rule import FusionRule, with_fused
+from local_ml.prediction.fusion_rule import FusionRule
 from local_ml.prediction.interval_rule import IntervalRule, members_spread
 from local_ml.prediction.maximum_rule import MaximumRule
-from local_ml.prediction.windows import evaluate_window, windows_of
+from local_ml.prediction.windows import windows_of
 
 SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
@@ -186,78 +186,87 @@ class Predictor:
         columns = self._bind(bands)
         shape = columns[0].shape
         within = _require_mask(within, shape)
-        pixels = columns[0].size
-        value, lower, upper, unlike, near = np.full((5, pixels), np.nan, dtype=np.float32)
-        distribution = None
-        if self.rule.distribution is not None:
-            distribution = np.full(pixels, np.nan, dtype=np.float32)
-        members = np.full((len(self.forests), pixels), np.nan, dtype=np.float32)
-        clipped, valid, outside = np.zeros((3, pixels), dtype=bool)
+        # Bands of more dimensions are rows: what lies beside a pixel is known in a raster alone.
+        flat = shape if len(shape) == 2 else (columns[0].size,)
+        columns = [column.reshape(flat) for column in columns]
+        inside = within.reshape(flat)
+        found = _empty(flat, len(self.forests), self.has_distribution)
         unseen_levels = without_maximum = 0
-        of_model = len(self.encoding.features)
-        # A raster stays one: neighbours are alike, which is what makes its evaluation fast.
-        grid = columns if len(shape) == 2 else [column.reshape(-1) for column in columns]
-        inside = within.reshape(grid[0].shape)
-        for window, place in windows_of(grid[0].shape):
-            wanted = inside[window].reshape(-1)
-            if not wanted.any():
-                continue
-            values = np.column_stack([_float32(c[window]).reshape(-1) for c in grid[:of_model]])
-            unseen_levels += int((self.encoding.unseen_level(values) & wanted).sum())
-            known = self.encoding.valid(values) & wanted
-            # Most of a map's box may lie outside of the region: only valid pixels are encoded.
-            kept = place.reshape(-1)[known]
-            if not kept.size:
-                continue
-            valid[kept] = True
-            here = known.reshape(place.shape)
-            matrix = self.encoding.encode(values[known])
-            predictions = evaluate_window(self.evaluator, matrix, here)
-            bound = self._bound(columns, kept)
-            if bound is not None:
-                without_maximum += int(np.isnan(bound).sum())
-            fused = self.rule.fuse(predictions)
-            added = None
-            if self.residual_evaluator is not None:
-                read = with_fused(matrix, fused)
-                added = evaluate_window(self.residual_evaluator, read, here)[:, 0]
-            delivered, clipped[kept] = self.rule.deliver(predictions, bound, added)
-            value[kept] = delivered
-            if distribution is not None:
-                distribution[kept], _ = self.rule.deliver_distribution(predictions, bound)
-            members[:, kept] = predictions.T
-            lower[kept], upper[kept] = self.intervals.bounds(
-                self.rule.calibrate(fused, added),
-                members_spread(predictions),
-                bound,
-            )
-            unlike[kept], density = self.applicability.evaluate(matrix)
-            near[kept], outside[kept] = density, density == 0
-        return Prediction(
-            value=value.reshape(shape),
-            clipped=clipped.reshape(shape),
-            valid=valid.reshape(shape),
-            members=members.reshape(len(self.forests), *shape),
-            lower=lower.reshape(shape),
-            upper=upper.reshape(shape),
-            dissimilarity_index=unlike.reshape(shape),
-            local_point_density=near.reshape(shape),
-            outside_area=outside.reshape(shape),
-            unseen_levels=unseen_levels,
-            without_maximum=without_maximum,
-            distribution=None if distribution is None else distribution.reshape(shape),
+        for window in windows_of(flat):
+            if inside[window].any():
+                unseen, unbounded = self._predict_window(columns, window, inside[window], found)
+                unseen_levels += unseen
+                without_maximum += unbounded
+        shaped = {
+            field.name: array.reshape(*array.shape[: array.ndim - len(flat)], *shape)
+            for field in fields(found)
+            if isinstance(array := getattr(found, field.name), np.ndarray)
+        }
+        return replace(
+            found, **shaped, unseen_levels=unseen_levels, without_maximum=without_maximum
         )
 
-    def _bound(self, columns: list[np.ndarray], kept: np.ndarray) -> np.ndarray | None:
-        """Return the bound of each of the pixels `kept`; None where the constant one holds alone.
+    def _predict_window(
+        self,
+        columns: list[np.ndarray],
+        window: tuple[slice, ...],
+        wanted: np.ndarray,
+        found: Prediction,
+    ) -> tuple[int, int]:
+        """Fill a window of what is found; return how many levels are unseen, and maxima missing.
 
-        The columns are those of `features`.
+        Pixels that are not wanted or not valid go along as NaN, where it costs less to compute
+        with them than to leave them out.
+        """
+        values = [_float32(column[window]) for column in columns]
+        number = len(self.encoding.columns)
+        read, valid, unseen = self.encoding.encode_columns(
+            values[: len(self.encoding.features)], further=int(self.residual is not None)
+        )
+        unseen_levels = int((unseen & wanted).sum())
+        valid &= wanted
+        if not valid.any():
+            return unseen_levels, 0
+        predictions = self.evaluator.raster(read[:number], valid)
+        rows = predictions.reshape(len(predictions), -1).T
+        fused = self.rule.fuse(rows)
+        added = None
+        if self.residual_evaluator is not None:
+            read[number] = fused.reshape(valid.shape)
+            added = self.residual_evaluator.raster(read, valid).reshape(-1)
+        bound = self._bound(values)
+        value, clipped = self.rule.deliver(rows, bound, added)
+        lower, upper = self.intervals.bounds(
+            self.rule.calibrate(fused, added), members_spread(rows), bound
+        )
+        unlike, near = self.applicability.measure(read[:number], valid)
+        results = {
+            "value": value,
+            "clipped": clipped,
+            "valid": valid,
+            "lower": lower,
+            "upper": upper,
+            "dissimilarity_index": unlike,
+            "local_point_density": near,
+            "outside_area": near == 0,
+        }
+        if self.has_distribution:
+            results["distribution"], _ = self.rule.deliver_distribution(rows, bound)
+        for name, result in results.items():
+            getattr(found, name)[window] = result.reshape(valid.shape)
+        found.members[:, *window] = predictions
+        without = 0 if bound is None else int((np.isnan(bound) & valid.reshape(-1)).sum())
+        return unseen_levels, without
+
+    def _bound(self, values: list[np.ndarray]) -> np.ndarray | None:
+        """Return the bound of each pixel; None where the constant one holds alone.
+
+        The values are those of `features`.
         """
         if self.maximum is None:
             return None
         names = [feature.name for feature in self.features]
-        column = columns[names.index(self.maximum.covariate.name)]
-        return self.maximum.bound(_float32(column.reshape(-1)[kept]))
+        return self.maximum.bound(values[names.index(self.maximum.covariate.name)].reshape(-1))
 
     def _bind(self, bands: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         columns: list[np.ndarray] = []
@@ -283,6 +292,26 @@ class Predictor:
                 )
             columns.append(column)
         return columns
+
+
+def _empty(shape: tuple[int, ...], members: int, has_distribution: bool) -> Prediction:
+    """Return a prediction of nothing, to be filled."""
+    value, lower, upper, unlike, near, distribution = np.full((6, *shape), np.nan, np.float32)
+    clipped, valid, outside = np.zeros((3, *shape), dtype=bool)
+    return Prediction(
+        value=value,
+        clipped=clipped,
+        valid=valid,
+        members=np.full((members, *shape), np.nan, np.float32),
+        lower=lower,
+        upper=upper,
+        dissimilarity_index=unlike,
+        local_point_density=near,
+        outside_area=outside,
+        unseen_levels=0,
+        without_maximum=0,
+        distribution=distribution if has_distribution else None,
+    )
 
 
 def _require_mask(within: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:

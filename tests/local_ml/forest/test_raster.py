@@ -128,6 +128,18 @@ def test_holes_are_not_predicted_and_hide_what_they_hold(fitted, table):
     np.testing.assert_array_equal(found, np.where(valid, expected, np.nan))
 
 
+def test_rows_with_holes(fitted, table):
+    """A row predicted that was not wanted, or the values of another."""
+    columns = noise(table, (9000,))
+    valid = np.random.default_rng(4).random(9000) < 0.95
+    columns[:, ~valid] = np.nan
+    found = Evaluator(compile_forest(fitted)).raster(columns, valid)
+    assert found.shape == (1, 9000)
+    expected = by_library(fitted, columns[:, valid])
+    np.testing.assert_array_equal(found[0, valid], expected)
+    assert np.isnan(found[0, ~valid]).all()
+
+
 def test_nothing_to_predict(fitted):
     """A raster of holes, or of no rows, that fails or is filled."""
     evaluator = Evaluator(compile_forest(fitted))
@@ -247,7 +259,8 @@ def test_on_any_raster(fitted, around_rows, shape, seed, levels, gap, hole):
 
 
 @pytest.mark.parametrize(
-    ("columns", "valid"), [((8, 4, 5), (5, 4)), ((2, 4, 5), (4, 5)), ((8, 20), (4, 5))]
+    ("columns", "valid"),
+    [((8, 4, 5), (5, 4)), ((2, 4, 5), (4, 5)), ((8, 20), (4, 5)), ((8, 1, 4, 5), (1, 4, 5))],
 )
 def test_shapes_that_do_not_fit(complete, columns, valid):
     """Memory read beyond an array."""
