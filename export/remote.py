@@ -41,8 +41,17 @@ def is_remote(path: Path) -> bool:
 
 
 def gdal_name(path: Path) -> str:
-    """Return a path as GDAL wants it: of an address in it, a `Path` has lost the second slash."""
-    return re.sub(r"^(/vsicurl/\w+:)/(?!/)", r"\1//", path.as_posix())
+    """Return a path as GDAL wants it, with the double slashes that a `Path` has lost.
+
+    They stand in an address, and before an archive; so an archive's own path is absolute.
+    """
+    with_address = re.sub(r"(/vsicurl/\w+:)/(?!/)", r"\1//", path.as_posix())
+    return re.sub(r"^(/vsi(?:zip|tar|gzip|7z|rar)/)(?![{/])", r"\1/", with_address)
+
+
+def gdal_options(path: Path) -> dict[str, str]:
+    """Return the settings with which GDAL reads a path; none for a file on a disk."""
+    return _OPTIONS if is_remote(path) else {}
 
 
 def remote_tiles(folder: Path) -> list[Path]:
