@@ -183,3 +183,43 @@ def test_the_skew_check_allows_the_service_a_little_and_a_raster_nothing(
     assert differences(0.0, moved) == 20
     assert differences(0.4, moved) == 20
     assert differences(1e-4 * 9500, np.full_like(moved, np.nan)) == 20
+
+
+def test_all_candidates_are_exported_on_request(earth_engine_study: Any) -> None:
+    """Without a model; what a model keeps later is then there already."""
+    study = earth_engine_study
+    manifest = study.folder / "model" / "manifest.json"
+    few = {"features": [{"name": "slope"}, {"name": "wetness"}], "maximum": None}
+    manifest.unlink()
+    done = study.alm90("export")
+    assert done.exit_code == 3, done.output
+    assert "alm90 train" in done.stderr
+    assert "; 4 covariates" in study.alm90("plan", "--all").stdout
+    done = study.alm90("export", "--all")
+    assert done.exit_code == 0, done.output
+    assert "4 of 4 tiles with 4 covariates" in done.stdout
+    with rasterio.open(study.folder / "covariates/tiles/tile_r0000_c0000.tif") as dataset:
+        assert dataset.descriptions[1:] == ("wetness", "elevation", "slope", "twi")
+    sent = len(study.pixel_requests())
+    manifest.write_text(json.dumps(few), "utf-8")
+    assert study.alm90("export").exit_code == 0
+    assert len(study.pixel_requests()) == sent
+    with rasterio.open(study.folder / "covariates/tiles/tile_r0000_c0000.tif") as dataset:
+        assert dataset.descriptions[1:] == ("slope", "wetness")
+
+
+def test_how_tiles_are_divided_into_requests_changes_no_byte(earth_engine_study: Any) -> None:
+    """One request for all, one a tile, several a tile that end amid pixels of another's."""
+    study = earth_engine_study
+    found = []
+    for pixels in (64 * 64, 32 * 32, 150):
+        study.write(earthengine={"request_mib": pixels * 3 * 5 / 2**20})
+        before = len(study.pixel_requests()) if found else 0
+        assert study.alm90("export").exit_code == 0
+        found.append((len(study.pixel_requests()) - before, study.tile_bytes()))
+        for path in (study.folder / "covariates" / "tiles").iterdir():
+            path.unlink()
+    requests = [count for count, _ in found]
+    assert requests[:2] == [1, 4]
+    assert 64 * 64 / 150 <= requests[2] <= 1.3 * 64 * 64 / 150
+    assert all(tiles == found[0][1] for _, tiles in found)
