@@ -76,4 +76,4 @@ SCRATCH_OPTIONS: Mapping[str, Any] = {
     "bigtiff": "if_safer",
 }
 
-GDAL_CACHE_MB = 256
+GDAL_CACHE_MB = 64
