@@ -6,6 +6,7 @@ which hash and pixels are taken alike. Keys and endpoints come from the environm
 documentation names them.
 """
 
+import os
 import re
 import shutil
 import tempfile
@@ -14,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import rasterio
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
@@ -23,16 +23,16 @@ from export.errors import RasterError, TileError
 
 PREFIX = "/vsi"
 
-# A worker lives longer than a run: GDAL must not answer with what a file held the last time. What
-# stands beside a tile (.aux.xml, .msk) is not asked for: there are some forty names it may have.
-_OPTIONS = {
+# A worker lives longer than a run: GDAL must not answer with what a file held the last time. Said for
+# the process, where nobody has said otherwise: what rasterio.Env sets it lifts for all threads.
+for _name, _value in {
     "CPL_VSIL_CURL_NON_CACHED": ":".join(
         f"/vsi{kind}/" for kind in ("s3", "gs", "az", "adls", "oss", "swift", "webhdfs", "curl")
     ),
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "1",
-}
+}.items():
+    os.environ.setdefault(_name, _value)
 
 
 def is_remote(path: Path) -> bool:
@@ -49,11 +49,6 @@ def gdal_name(path: Path) -> str:
     return re.sub(r"^(/vsi(?:zip|tar|gzip|7z|rar)/)(?![{/])", r"\1/", with_address)
 
 
-def gdal_options(path: Path) -> dict[str, str]:
-    """Return the settings with which GDAL reads a path; none for a file on a disk."""
-    return _OPTIONS if is_remote(path) else {}
-
-
 def remote_tiles(folder: Path) -> list[Path]:
     """Return the GeoTIFFs that lie in a remote folder itself, by name.
 
@@ -65,8 +60,7 @@ def remote_tiles(folder: Path) -> list[Path]:
     import pyogrio
 
     try:
-        with rasterio.Env(**_OPTIONS):
-            names = pyogrio.vsi_listtree(gdal_name(folder))
+        names = pyogrio.vsi_listtree(gdal_name(folder))
     except (OSError, RuntimeError) as error:
         raise TileError(
             f"{gdal_name(folder)} cannot be listed ({error}). Look at the address and the keys in "
@@ -131,8 +125,7 @@ class _Copy:
             if self.file.exists():
                 return
             try:
-                with rasterio.Env(**_OPTIONS):
-                    rasterio.shutil.copyfiles(gdal_name(path), self.file)
+                rasterio.shutil.copyfiles(gdal_name(path), self.file)
             except (RasterioError, CPLE_BaseError, OSError) as error:
                 self.file.unlink(missing_ok=True)
                 raise RasterError(
