@@ -23,8 +23,8 @@ from export.errors import RasterError, TileError
 
 PREFIX = "/vsi"
 
-# A worker lives longer than a run: GDAL must not answer with what a file held the last time. Said for
-# the process, where nobody has said otherwise: what rasterio.Env sets it lifts for all threads.
+# A worker lives longer than a run: GDAL must not answer with what a file held the last time. Said
+# for the process, where nobody has said otherwise: what rasterio.Env sets it lifts for all threads.
 for _name, _value in {
     "CPL_VSIL_CURL_NON_CACHED": ":".join(
         f"/vsi{kind}/" for kind in ("s3", "gs", "az", "adls", "oss", "swift", "webhdfs", "curl")
