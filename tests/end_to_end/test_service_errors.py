@@ -37,9 +37,10 @@ WEST, SOUTH = 93.0, 35.0
 EDGE = SIDE * PIXEL_DEG
 PROJECT = "plateau-project"
 PATIENCE_S, DEADLINE_S = 1.0, 4.0
-SOON_S = 12.0
+SOON_S = 45.0
 """Until an error is told: patience, the deadline of the request then under way, and the start of
-the program on a machine that has other work."""
+the program, which takes most of it on a machine that has other work. What waits for ever, or for
+the patience that studies have by default (15 minutes), comes later."""
 
 # Two addresses that are fixed in Google's libraries point to this machine; all else is as typed.
 AS_TYPED = """
