@@ -98,7 +98,9 @@ def test_it_is_a_cloud_optimized_geotiff_that_says_what_it_is(mosaic, tiles, big
 def test_the_same_tiles_give_the_same_bytes(mosaic, tiles, big):
     first = mosaic(tiles, "a.tif", geobox=big).file.read_bytes()
     reversed_ = dict(reversed(tiles.items()))
-    assert mosaic(reversed_, "b.tif", geobox=big).file.read_bytes() == first
+    for workers in (1, 2, 3):
+        again = mosaic(reversed_, f"{workers}.tif", geobox=big, workers=workers)
+        assert again.file.read_bytes() == first
 
 
 def test_a_missing_tile_is_a_hole_and_not_a_zero(mosaic, tiles, big):
@@ -272,6 +274,11 @@ def test_the_companion_is_a_cog_of_all_bands_in_their_places(beside):
         assert dataset.tags()["model"] == "f1"
     np.testing.assert_array_equal(rows[:, 0], np.arange(1100))
     np.testing.assert_array_equal(cols[0], np.arange(1300))
+    with rasterio.open(companion.file, overview_level=1) as overview:
+        rows, cols = overview.read()
+        assert overview.shape == (275, 325)
+    np.testing.assert_array_equal(rows[:, 0], 4 * np.arange(275) + 1.5)
+    np.testing.assert_array_equal(cols[0], 4 * np.arange(325) + 1.5)
 
 
 def test_flags_keep_codes_names_and_colours(beside):

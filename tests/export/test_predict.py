@@ -1,7 +1,11 @@
 """Map tiles from covariate tiles: bound by name, missing stays missing, resumed by fingerprint."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from export.covariates.tiles import tile_files
 from export.errors import TileError
 from export.journal import Journal
 from export.map_tile import TileFolders
+from export.mosaic import write_map
 from export.predict import predict_tiles
 from export.progress import silent
 from export.rasters import read_info, write_geotiff
@@ -319,3 +324,130 @@ def test_a_companion_that_was_altered_or_not_yet_wanted_is_made(tile, run, bands
     paths[0].write_bytes(b"no raster")
     assert list(run(paths, companion=True).failed) == ["t0"]
     assert list(tmp_path.glob("*/t0.tif")) == [paths[0]]
+
+
+# ---- large tiles
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    """Let tiles of 48 x 60 pixels, in strips, be as large as others of 16,384."""
+    monkeypatch.setattr("export.tile_parts.FEWEST_PX", 8)
+
+    def of(side):
+        monkeypatch.setattr("export.tile_parts.PART_PX", side)
+
+    return of
+
+
+def strips(path, bands, grid):
+    """Write bands as another program would, in strips of 4 rows."""
+    with rasterio.open(
+        path, "w", driver="GTiff", count=len(bands), height=48, width=60, dtype="float32",
+        crs="EPSG:4326", transform=grid.transform, nodata=np.nan, blockysize=4, compress="deflate",
+    ) as dataset:  # fmt: skip
+        dataset.write(np.stack(list(bands.values())))
+        dataset.descriptions = list(bands)
+    return path
+
+
+def test_the_map_is_the_same_however_tiles_are_divided_and_whoever_works(
+    tmp_path, bands, grid, in_parts
+):
+    """Pixels of one part in the place of another's; bytes that depend on the order of the work."""
+    region = np.ones((48, 60), np.float32)
+    region[30:, :40] = 0
+    tile = strips(tmp_path / "large.tif", {"region": region, **bands}, grid)
+    maps, counts, names = set(), set(), []
+    for side, workers in ((1024, 1), (16, 1), (16, 2), (30, 2)):
+        in_parts(side)
+        folder = tmp_path / f"{side}_{workers}"
+        journal = Journal(folder / "journal.sqlite")
+        folders = TileFolders.of(folder, companion=True)
+        report = predict_tiles([tile], KnownModel(), folders, journal, silent(), workers)
+        written = list(report.files)
+        reports = write_map(
+            folder / "vwc.tif", folders, written, {}, journal, silent(), workers=workers
+        )
+        journal.close()
+        assert report.failed == {}
+        names.append(written)
+        counts.add(report.counts)
+        maps.add(tuple(report.file.read_bytes() for report in reports))
+    assert len(maps) == len(counts) == 1
+    assert [len(written) for written in names] == [1, 6, 6, 4]
+    assert names[1][:2] == ["large_r00000_c00000", "large_r00008_c00000"]
+    found = values_of(tmp_path / "16_2" / "vwc.tif")
+    expected = np.where(region == 1, KnownModel().predict(bands).value, np.nan)
+    np.testing.assert_array_equal(found.filled(np.nan), expected)
+
+
+def test_a_part_that_cannot_be_read_is_a_hole_and_the_others_are_made(
+    tmp_path, bands, grid, run, in_parts
+):
+    in_parts(16)
+    tile = strips(tmp_path / "large.tif", bands, grid)
+    first = run([tile])
+    whole = tile.read_bytes()
+    with rasterio.open(tile) as dataset:
+        start = int(dataset.get_tag_item("BLOCK_OFFSET_0_5", "TIFF", bidx=1))
+    tile.write_bytes(whole[:start] + b"\xff" * 20 + whole[start + 20 :])
+    report = run([tile])
+    assert list(report.failed) == ["large_r00016_c00000"]
+    assert list(report.files) == [name for name in first.files if name not in report.failed]
+    assert not (tmp_path / "map" / "large_r00016_c00000.tif").exists()
+    tile.write_bytes(whole)
+    assert run([tile]).files == first.files
+
+
+def test_a_predictor_that_is_asked_for_a_part_is_told_which_pixels_count(tile, run, bands):
+    """Pixels outside the region predicted for nothing, or the region's edge no raster any more."""
+    region = np.zeros((48, 60), np.float32)
+    region[10:20, 10:20] = 1
+    asked = []
+
+    class Listening(KnownModel):
+        def predict(self, bands, within=None):
+            asked.append((bands["ndvi"].shape, within))
+            return super().predict(bands, within)
+
+    run(
+        [tile({"region": region, **bands}), tile({"region": region * 0, **bands}, "none")],
+        Listening(),
+    )
+    ((shape, within),) = asked
+    assert shape == (48, 60)
+    np.testing.assert_array_equal(within, region == 1)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from export.errors import WriteError
+from export.journal import Journal
+from export.map_tile import TileFolders
+from export.mosaic import write_map
+from export.predict import predict_tiles
+from export.progress import silent
+from test_predict import KnownModel
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+folder = Path(sys.argv[1])
+journal = Journal(folder / "full_disk.sqlite")
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+folders = TileFolders.of(folder / "full", companion=True)
+try:
+    predict_tiles([folder / "tiles" / "t.tif"], KnownModel(), folders, journal, silent(), 1)
+except WriteError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_ends_the_run_and_leaves_no_half_tile(tile, bands, tmp_path):
+    tile(bands, "t")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path), "30000"],
+        capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+    )  # fmt: skip
+    assert "t.tif cannot be written: File too large" in done.stdout
+    assert not [path for path in (tmp_path / "full").rglob("*") if path.is_file()]

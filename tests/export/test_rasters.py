@@ -1,6 +1,7 @@
 """The one reader and writer: whole or absent, the same bytes, options that GDAL knows."""
 
 import logging
+import os
 import subprocess
 import sys
 
@@ -167,3 +168,28 @@ def test_a_mask_beside_the_numbers_is_honoured(tmp_path, grid, raster):
     bands, _ = read_bands(path, band_names=["a"])
     assert np.isnan(bands["a"][:7]).all()
     assert (bands["a"][7:] == 1).all()
+
+
+CACHE = """
+import sys
+from pathlib import Path
+from rasterio._env import get_gdal_config
+from export.rasters import open_raster
+with open_raster(Path(sys.argv[1])) as dataset:
+    dataset.read()
+    print(get_gdal_config("GDAL_CACHEMAX"))
+print(get_gdal_config("GDAL_CACHEMAX"))
+"""
+
+
+def test_the_cache_of_gdal_has_one_size_for_the_whole_process(tmp_path, write):
+    """5 % of whatever memory there is; or 64 bytes, which is what rasterio.Env makes of 64."""
+    path = tmp_path / "a.tif"
+    write(path, np.zeros((1, 48, 60), np.float32))
+    command = [sys.executable, "-c", CACHE, str(path)]
+    without = {name: text for name, text in os.environ.items() if name != "GDAL_CACHEMAX"}
+    for given, expected in (({}, 64), ({"GDAL_CACHEMAX": "200"}, 200)):
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=without | given
+        )
+        assert done.stdout.split() == [str(expected * 2**20)] * 2
