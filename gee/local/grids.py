@@ -7,8 +7,6 @@ row shear, row scale, north), in CRS units. Out: pixel-centre coordinates in any
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,6 +16,7 @@ import pyproj
 from affine import Affine
 
 from gee.local.errors import InvalidRequestError
+from gee.local.recent import Recent
 
 METRES_A_DEGREE = 111319.49079327358
 """One degree on the equator of WGS 84, which is how Earth Engine scales geographic CRSs."""
@@ -172,7 +171,7 @@ class PixelGrid:
 
     def centres(self, crs: str) -> Coordinates:
         """Coordinates of the pixel centres in a CRS, two arrays (rows, cols)."""
-        return _CENTRES.get(self, crs)
+        return _CENTRES.get((self, crs), lambda: _centres(self, crs))
 
     def pixel_positions(self, other: Projection) -> Coordinates:
         """Fractional (col, row) of the pixel centres on another lattice, two arrays (rows, cols).
@@ -196,41 +195,22 @@ class PixelGrid:
         )
 
 
-class _CentreCache:
-    """Pixel-centre coordinates of the windows used last: transforming them is slow."""
-
-    def __init__(self, entries: int) -> None:
-        self.entries = entries
-        self.lock = threading.Lock()
-        self.stored: OrderedDict[tuple[PixelGrid, str], Coordinates] = OrderedDict()
-
-    def get(self, grid: PixelGrid, crs: str) -> Coordinates:
-        key = (grid, crs)
-        with self.lock:
-            if key in self.stored:
-                self.stored.move_to_end(key)
-                return self.stored[key]
-        value = self._compute(grid, crs)
-        with self.lock:
-            self.stored[key] = value
-            while len(self.stored) > self.entries:
-                self.stored.popitem(last=False)
-        return value
-
-    @staticmethod
-    def _compute(grid: PixelGrid, crs: str) -> Coordinates:
-        matrix = grid.projection.affine
-        cols = np.arange(grid.width)[None, :] + (grid.col + 0.5)
-        rows = np.arange(grid.height)[:, None] + (grid.row + 0.5)
-        east = matrix.a * cols + matrix.b * rows + matrix.c
-        north = matrix.d * cols + matrix.e * rows + matrix.f
-        if same_crs(grid.crs, crs):
-            return east, north
-        moved = transformer(grid.crs, crs).transform(east, north)
-        return np.asarray(moved[0]), np.asarray(moved[1])
+def _centres(grid: PixelGrid, crs: str) -> Coordinates:
+    matrix = grid.projection.affine
+    cols = np.arange(grid.width)[None, :] + (grid.col + 0.5)
+    rows = np.arange(grid.height)[:, None] + (grid.row + 0.5)
+    east = matrix.a * cols + matrix.b * rows + matrix.c
+    north = matrix.d * cols + matrix.e * rows + matrix.f
+    if same_crs(grid.crs, crs):
+        return east, north
+    moved = transformer(grid.crs, crs).transform(east, north)
+    return np.asarray(moved[0]), np.asarray(moved[1])
 
 
-_CENTRES = _CentreCache(entries=16)
+# Transforming coordinates is slow, and many scenes share a lattice.
+_CENTRES: Recent[tuple[PixelGrid, str], Coordinates] = Recent(
+    24 * 2**20, lambda centres: sum(part.nbytes for part in centres)
+)
 
 
 def pixel_extents(grid: PixelGrid, other: Projection) -> Coordinates:

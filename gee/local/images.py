@@ -17,7 +17,7 @@ from gee.local.errors import InvalidRequestError
 from gee.local.footprints import Footprint
 from gee.local.grids import WGS84, PixelGrid, Projection
 from gee.local.pixel_types import PixelType
-from gee.local.pixels import Compute, ComputeMany, Pixels, read
+from gee.local.pixels import Compute, ComputeMany, Pixels, current_cache, read
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,14 @@ class Band:
     size: tuple[int, int] | None = None
 
     def pixels(self, grid: PixelGrid) -> Pixels:
-        """The pixels on a grid, computed once a request."""
+        """The pixels on a grid; the request remembers them."""
         pixels: Pixels = read(self.compute, grid)
+        return pixels
+
+    def last_pixels(self, grid: PixelGrid) -> Pixels:
+        """The pixels on a grid, for a computation that will not ask for them again."""
+        pixels = self.pixels(grid)
+        current_cache().release(self.compute, grid)
         return pixels
 
     def to_json(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,13 @@ from rasterio.io import MemoryFile
 from gee.local.errors import InvalidRequestError, NotImplementedHereError
 from gee.local.grids import PixelGrid
 from gee.local.images import Band
-from gee.local.pixels import Pixels
+from gee.local.last_reads import expect
+from gee.local.pixels import Pixels, stacked_rows
 
 Array = np.ndarray[Any, Any]
+
+STRIP_PX = 2**16
+"""Pixels of a request that are computed at once."""
 
 CONTENT_TYPES = {
     "NPY": "application/octet-stream",
@@ -41,8 +46,21 @@ def masked_fill(dtype: np.dtype[Any]) -> float | int:
 
 
 def read_bands(bands: Sequence[Band], grid: PixelGrid) -> list[Pixels]:
-    """The pixels of several bands on one grid."""
-    return [band.pixels(grid) for band in bands]
+    """The pixels of several bands on one grid.
+
+    In strips of rows: what is computed on the way to them then takes the same memory whatever the
+    size of the grid.
+    """
+    expect(bands)
+    rows = max(1, STRIP_PX // grid.width)
+    if rows >= grid.height:
+        return [band.pixels(grid) for band in bands]
+    strips = [
+        replace(grid, row=grid.row + start, height=min(rows, grid.height - start))
+        for start in range(0, grid.height, rows)
+    ]
+    parts = [[band.pixels(strip) for band in bands] for strip in strips]
+    return [stacked_rows(layers) for layers in zip(*parts, strict=True)]
 
 
 def npy(bands: Sequence[Band], pixels: Sequence[Pixels]) -> bytes:

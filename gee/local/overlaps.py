@@ -17,12 +17,12 @@ from gee.local.errors import InvalidRequestError
 from gee.local.grids import PixelGrid, Projection, pixel_extents
 from gee.local.images import Band
 from gee.local.pixel_types import DOUBLE, PixelType
-from gee.local.pixels import Array, ComputeMany, Pixels
+from gee.local.pixels import Array, ComputeMany, Pixels, stacked_rows
 from gee.local.reducers import Reducer
 
 WINDOW_PX = 4 * 10**6
 """Native pixels that are read at once."""
-BLOCK_VALUES = 8 * 10**6
+BLOCK_VALUES = 10**6
 """Native pixels gathered at once, so that memory stays bounded."""
 
 
@@ -72,14 +72,6 @@ def overlap_reduction(
         return _reduce(members, lattice, reducer, targets, grid, (cols, rows, widths, heights))
 
     return compute_all, targets
-
-
-def stacked_rows(parts: Sequence[Pixels]) -> Pixels:
-    """Strips of pixels put together from north to south."""
-    masks = [part.mask for part in parts]
-    if any(mask.dtype != bool for mask in masks):
-        masks = [mask.astype(np.float32) for mask in masks]
-    return Pixels(np.concatenate([part.values for part in parts]), np.concatenate(masks))
 
 
 def _taps(centres: Array, sizes: Array, origin: int) -> tuple[Array, Array]:

@@ -6,11 +6,12 @@ cols) of 0 (masked) to 1 (valid), boolean where it is never in between.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,35 +42,99 @@ Compute = Callable[[PixelGrid], Pixels]
 ComputeMany = Callable[[PixelGrid], list[Pixels]]
 
 
-class PixelCache:
-    """Pixels computed in this request, by function and grid; the oldest go first."""
+Function = Callable[[PixelGrid], Any]
+Key = tuple[int, PixelGrid]
+OUTSIDE = 0
+"""Stands for whoever reads pixels outside of any computation: the request itself."""
 
-    def __init__(self, capacity_bytes: int = 768 * 2**20) -> None:
+
+@dataclass
+class _Entry:
+    """What a function gave on a grid, and which functions have read it and are done."""
+
+    function: Function  # kept, so that its id stays taken as long as the entry lives
+    value: Any
+    size_bytes: int
+    done: set[int] = field(default_factory=set)
+
+
+class PixelCache:
+    """Pixels computed in this request, by function and grid.
+
+    An entry is let go once all functions that read it are done with it, where `expect` told how
+    many these are; of the others the oldest go first. What was let go and is asked for once more
+    is computed once more, with the same result.
+    """
+
+    def __init__(self, capacity_bytes: int) -> None:
         self.capacity_bytes = capacity_bytes
         self.size_bytes = 0
-        self.entries: OrderedDict[tuple[int, PixelGrid], tuple[Any, Any, int]] = OrderedDict()
+        self.entries: OrderedDict[Key, _Entry] = OrderedDict()
+        self.readers: dict[int, int] = {}
+        self.kept: list[Mapping[int, Function]] = []
+        self.running: list[tuple[int, list[Key]]] = []
 
-    def get(self, compute: Callable[[PixelGrid], Any], grid: PixelGrid) -> Any:
+    def expect(self, readers: Mapping[int, int], functions: Mapping[int, Function]) -> None:
+        """Learn by how many others each function is read; both by id."""
+        self.readers.update(readers)
+        self.kept.append(functions)
+
+    def get(self, compute: Function, grid: PixelGrid) -> Any:
         """The result of `compute(grid)`, from the cache where it is there."""
         key = (id(compute), grid)
-        found = self.entries.get(key)
-        if found is not None:
+        entry = self.entries.get(key)
+        if entry is None:
+            entry = self._computed(compute, grid)
+            self._keep(key, entry)
+        else:
             self.entries.move_to_end(key)
-            return found[1]
-        value = compute(grid)
-        size = _size_bytes(value)
-        # The function is kept with its result: its id stays taken as long as the entry lives.
-        self.entries[key] = (compute, value, size)
-        self.size_bytes += size
+        if self.running:
+            self.running[-1][1].append(key)
+        else:
+            self._is_done(OUTSIDE, key)
+        return entry.value
+
+    def release(self, compute: Function, grid: PixelGrid) -> None:
+        """Take note that who runs now will not ask for `compute(grid)` again."""
+        self._is_done(self.running[-1][0] if self.running else OUTSIDE, (id(compute), grid))
+
+    def _computed(self, compute: Function, grid: PixelGrid) -> _Entry:
+        reader, read_here = id(compute), list[Key]()
+        self.running.append((reader, read_here))
+        try:
+            value = compute(grid)
+        finally:
+            self.running.pop()
+        for key in read_here:
+            self._is_done(reader, key)
+        return _Entry(compute, value, _size_bytes(value))
+
+    def _keep(self, key: Key, entry: _Entry) -> None:
+        self.entries[key] = entry
+        self.size_bytes += entry.size_bytes
         while self.size_bytes > self.capacity_bytes and len(self.entries) > 1:
-            _, (_, _, freed) = self.entries.popitem(last=False)
-            self.size_bytes -= freed
-        return value
+            _, oldest = self.entries.popitem(last=False)
+            self.size_bytes -= oldest.size_bytes
+
+    def _is_done(self, reader: int, key: Key) -> None:
+        entry, expected = self.entries.get(key), self.readers.get(key[0])
+        if entry is None or expected is None:
+            return
+        entry.done.add(reader)
+        if len(entry.done) >= expected:
+            del self.entries[key]
+            self.size_bytes -= entry.size_bytes
 
 
 def _size_bytes(value: Any) -> int:
     parts = value if isinstance(value, list) else [value]
-    return sum(int(part.values.nbytes + part.mask.nbytes) for part in parts)
+    return sum(stored_bytes(part.values) + stored_bytes(part.mask) for part in parts)
+
+
+def stored_bytes(array: Array) -> int:
+    """The memory of an array, in which what is broadcast lies once."""
+    along = zip(array.shape, array.strides, strict=True)
+    return int(array.itemsize * math.prod(length for length, step in along if step))
 
 
 _CACHE: ContextVar[PixelCache] = ContextVar("local_earth_engine_pixel_cache")
@@ -77,7 +142,7 @@ _CACHE: ContextVar[PixelCache] = ContextVar("local_earth_engine_pixel_cache")
 
 @contextmanager
 def caching(capacity_bytes: int) -> Iterator[None]:
-    """A scope in which `read` computes nothing twice."""
+    """A scope in which `read` computes nothing twice, as far as so much memory lasts."""
     token = _CACHE.set(PixelCache(capacity_bytes))
     try:
         yield
@@ -88,6 +153,11 @@ def caching(capacity_bytes: int) -> Iterator[None]:
 def read(compute: Callable[[PixelGrid], Any], grid: PixelGrid) -> Any:
     """`compute(grid)` through the cache of the current request."""
     return _CACHE.get().get(compute, grid)
+
+
+def current_cache() -> PixelCache:
+    """The cache of the request that is answered now."""
+    return _CACHE.get()
 
 
 def everywhere(grid: PixelGrid) -> Array:
@@ -123,3 +193,11 @@ def finite_only(values: Array, mask: Array) -> Pixels:
         return Pixels(values, mask)
     zero = values.dtype.type(0)
     return Pixels(np.where(finite, values, zero), restrict(mask, finite))
+
+
+def stacked_rows(parts: Sequence[Pixels]) -> Pixels:
+    """Strips of pixels put together from north to south."""
+    masks = [part.mask for part in parts]
+    if any(mask.dtype != bool for mask in masks):
+        masks = [mask.astype(np.float32) for mask in masks]
+    return Pixels(np.concatenate([part.values for part in parts]), np.concatenate(masks))

@@ -23,7 +23,8 @@ from gee.local.errors import CatalogueError
 from gee.local.footprints import RasterFootprint
 from gee.local.grids import PixelGrid, Projection
 from gee.local.images import Band
-from gee.local.pixels import Pixels
+from gee.local.pixels import Pixels, nowhere, restrict, stored_bytes
+from gee.local.recent import Recent
 
 Array = np.ndarray[Any, Any]
 Pyramiding = Literal["MEAN", "SAMPLE", "MODE", "MIN", "MAX"]
@@ -57,14 +58,15 @@ class LevelCache:
             key = (band, level)
             if key not in self.levels:
                 if level:
-                    pixels = halved(*self.level(band, level - 1), band.pyramiding)
+                    values, mask = halved(*self.level(band, level - 1), band.pyramiding)
                 else:
-                    pixels = read_band(band)
+                    values, mask = read_band(band)
+                pixels = np.ascontiguousarray(values), _stored_once(mask)
                 self.levels[key] = pixels
-                self.size_bytes += pixels[0].nbytes + pixels[1].nbytes
+                self.size_bytes += stored_bytes(pixels[0]) + stored_bytes(pixels[1])
                 while self.size_bytes > self.capacity_bytes and len(self.levels) > 1:
                     _, dropped = self.levels.popitem(last=False)
-                    self.size_bytes -= dropped[0].nbytes + dropped[1].nbytes
+                    self.size_bytes -= stored_bytes(dropped[0]) + stored_bytes(dropped[1])
             self.levels.move_to_end(key)
             return self.levels[key]
 
@@ -79,9 +81,16 @@ def read_band(band: RasterBand) -> tuple[Array, Array]:
         raise CatalogueError(f"{band.path}: cannot be read: {error}") from error
     if values.dtype.kind == "f":
         finite = np.isfinite(values)
-        mask &= finite
-        values = np.where(finite, values, values.dtype.type(0))
+        if not finite.all():
+            mask &= finite
+            values[~finite] = 0
     return values, mask
+
+
+def _stored_once(mask: Array) -> Array:
+    """The mask, in one byte where it is valid everywhere."""
+    everywhere = mask.dtype == bool and bool(mask.all())
+    return np.broadcast_to(np.True_, mask.shape) if everywhere else mask
 
 
 def halved(values: Array, mask: Array, policy: Pyramiding) -> tuple[Array, Array]:
@@ -180,6 +189,45 @@ def raster_bands(
     return bands
 
 
+@dataclass(frozen=True)
+class _Picks:
+    """Which pixels of a level a grid's pixels are: flat places, and where there is one at all."""
+
+    places: Array
+    inside: Array
+
+    @property
+    def size_bytes(self) -> int:
+        """What the arrays take."""
+        return stored_bytes(self.places) + stored_bytes(self.inside)
+
+
+def _picks_of(grid: PixelGrid, footprint: RasterFootprint, level: int) -> _Picks | None:
+    """The nearest pixels of a level; None where a grid lies beside the raster."""
+    cols, rows = grid.pixel_positions(footprint.projection)
+    factor = 2**level
+    # Pixels of a level may hang over the last row or column: the footprint decides.
+    inside = (
+        (cols >= -EDGE_TOLERANCE_PX)
+        & (cols < footprint.width)
+        & (rows >= -EDGE_TOLERANCE_PX)
+        & (rows < footprint.height)
+    )
+    if not inside.any():
+        return None
+    width, height = -(-footprint.width // factor), -(-footprint.height // factor)
+    col = np.floor(cols / factor + EDGE_TOLERANCE_PX).astype(np.int64)
+    row = np.floor(rows / factor + EDGE_TOLERANCE_PX).astype(np.int64)
+    places = np.clip(row, 0, height - 1) * width + np.clip(col, 0, width - 1)
+    return _Picks(places, _stored_once(inside))
+
+
+# All bands of a scene, and often all scenes of a collection, lie alike.
+_PICKS: Recent[tuple[PixelGrid, RasterFootprint, int], _Picks | None] = Recent(
+    24 * 2**20, lambda picks: 0 if picks is None else picks.size_bytes
+)
+
+
 def _reader(
     band: RasterBand, footprint: RasterFootprint, dtype: np.dtype[Any], cache: LevelCache
 ) -> Any:
@@ -187,24 +235,14 @@ def _reader(
 
     def compute(grid: PixelGrid) -> Pixels:
         level = level_for(grid, native)
-        cols, rows = grid.pixel_positions(native)
-        factor = 2**level
-        col = np.floor(cols / factor + EDGE_TOLERANCE_PX).astype(np.int64)
-        row = np.floor(rows / factor + EDGE_TOLERANCE_PX).astype(np.int64)
-        # Pixels of a level may hang over the last row or column: the footprint decides.
-        inside = (
-            (cols >= -EDGE_TOLERANCE_PX)
-            & (cols < footprint.width)
-            & (rows >= -EDGE_TOLERANCE_PX)
-            & (rows < footprint.height)
-        )
-        if not inside.any():
-            return Pixels(np.zeros(grid.shape, dtype), np.zeros(grid.shape, dtype=bool))
+        picks = _PICKS.get((grid, footprint, level), lambda: _picks_of(grid, footprint, level))
+        if picks is None:
+            return Pixels(np.zeros(grid.shape, dtype), nowhere(grid))
         values, mask = cache.level(band, level)
-        row = np.clip(row, 0, values.shape[0] - 1)
-        col = np.clip(col, 0, values.shape[1] - 1)
-        picked = mask[row, col]
-        picked = picked & inside if picked.dtype == bool else np.where(inside, picked, 0)
-        return Pixels(values[row, col], picked)
+        picked = values.ravel().take(picks.places)
+        if not any(mask.strides):
+            return Pixels(picked, picks.inside)
+        seen = mask.ravel().take(picks.places)
+        return Pixels(picked, restrict(seen, picks.inside))
 
     return compute

@@ -6,6 +6,7 @@ images'. Reducers that average give doubles; those that pick a value keep its ty
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,7 +25,7 @@ from gee.local.reducers import Reducer, check_inputs, extreme, output_names
 from gee.local.registry import algorithm
 from gee.local.values import Collection
 
-STACK_BYTES = 192 * 2**20
+STACK_BYTES = 32 * 2**20
 """A stack of more than this is reduced in strips of rows."""
 
 
@@ -64,6 +65,7 @@ def reduce_layers(reducer: Reducer, layers: Sequence[Sequence[Band]], grid: Pixe
     list of (values (rows, cols, ...), valid (rows, cols))
     """
     count = len(layers)
+    times = Counter(id(band.compute) for bands in layers for band in bands)
     row_bytes = 8 * grid.width * max(count, 1) * (reducer.inputs + 2)
     rows = max(1, min(grid.height, STACK_BYTES // row_bytes))
     parts = []
@@ -76,7 +78,8 @@ def reduce_layers(reducer: Reducer, layers: Sequence[Sequence[Band]], grid: Pixe
         for place, bands in enumerate(layers):
             weight: Any = 1.0
             for index, band in enumerate(bands):
-                pixels = band.pixels(strip)
+                once = times[id(band.compute)] == 1
+                pixels = band.last_pixels(strip) if once else band.pixels(strip)
                 values[index, place] = pixels.values.reshape(-1)
                 weight = np.minimum(weight, pixels.mask.reshape(-1).astype(np.float64))
             weights[place] = weight

@@ -16,6 +16,7 @@ import shapely
 from gee.local.coercion import element_geometry
 from gee.local.grids import PixelGrid, Projection, anchored
 from gee.local.images import Band
+from gee.local.last_reads import expect
 from gee.local.pixels import Array
 from gee.local.rasters import EDGE_TOLERANCE_PX
 from gee.local.shapes import shape_in
@@ -69,6 +70,7 @@ def values_at(
     """For each band its values (n,) and mask (n,) at pixels of a lattice."""
     values = [np.zeros(len(cols), band.pixel_type.dtype) for band in bands]
     masks = [np.zeros(len(cols), dtype=np.float64) for _ in bands]
+    expect(bands)
     for members in windows(cols, rows):
         col, row = int(cols[members].min()), int(rows[members].min())
         width = int(cols[members].max()) - col + 1

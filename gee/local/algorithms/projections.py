@@ -7,8 +7,6 @@ Both need an image with a projection that means something: on a composite they a
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +22,7 @@ from gee.local.images import Band, Image, joint_bands
 from gee.local.overlaps import overlap_reduction
 from gee.local.pixels import Array, Pixels, restrict
 from gee.local.rasters import EDGE_TOLERANCE_PX, level_for
+from gee.local.recent import Recent
 from gee.local.reducers import Reducer, check_inputs, output_names
 from gee.local.registry import algorithm
 from gee.local.shapes import shape_in
@@ -204,7 +203,7 @@ def interpolated(band: Band, grid: PixelGrid, mode: str) -> Pixels:
     """
     factor = 2 ** level_for(grid, band.projection)
     lattice = band.projection.scaled(factor, factor)
-    taps = _TAPS.get(grid, lattice, mode)
+    taps = _TAPS.get((grid, lattice, mode), lambda: _taps_of(grid, lattice, mode))
     pixels = band.pixels(taps.window)
     values, valid = pixels.values.ravel(), pixels.valid
     everywhere = bool(valid.all())
@@ -265,33 +264,10 @@ def _taps_of(grid: PixelGrid, lattice: Projection, mode: str) -> _Taps:
     )
 
 
-class _TapsCache:
-    """Neighbours of the windows used last: many scenes share a lattice."""
-
-    def __init__(self, capacity_bytes: int) -> None:
-        self.capacity_bytes = capacity_bytes
-        self.size_bytes = 0
-        self.lock = threading.Lock()
-        self.stored: OrderedDict[tuple[PixelGrid, Projection, str], _Taps] = OrderedDict()
-
-    def get(self, grid: PixelGrid, lattice: Projection, mode: str) -> _Taps:
-        key = (grid, lattice, mode)
-        with self.lock:
-            if key in self.stored:
-                self.stored.move_to_end(key)
-                return self.stored[key]
-        taps = _taps_of(grid, lattice, mode)
-        with self.lock:
-            if key not in self.stored:
-                self.stored[key] = taps
-                self.size_bytes += taps.size_bytes
-            while self.size_bytes > self.capacity_bytes:
-                _, dropped = self.stored.popitem(last=False)
-                self.size_bytes -= dropped.size_bytes
-        return taps
-
-
-_TAPS = _TapsCache(capacity_bytes=128 * 2**20)
+# Many scenes share a lattice.
+_TAPS: Recent[tuple[PixelGrid, Projection, str], _Taps] = Recent(
+    48 * 2**20, lambda taps: taps.size_bytes
+)
 
 
 def _tap_weights(fraction: Array, mode: str) -> list[Array]:
