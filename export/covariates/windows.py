@@ -65,16 +65,13 @@ def windows_of(extents: Sequence[Extent], most_px: int) -> list[Window]:
     Returns
     -------
     list of Window
-        strip by strip from the north, each from the west; none overlap. The same for the same
-        tiles.
+        row by row of tiles from the north, or several at once, each from the west, so that tiles
+        are whole soon after they are begun; none overlap. The same for the same tiles.
     """
     if not extents:
         return []
     tile_px = max(max(extent.tile.shape) for extent in extents)
-    plans = [
-        [window for strip in _strips(extents, *heights) for window in _walked(*strip, most_px)]
-        for heights in _heights(tile_px, most_px)
-    ]
+    plans = [_planned(extents, *heights, most_px) for heights in _heights(tile_px, most_px)]
     fewest = min(len(plan) for plan in plans)
     return next(plan for plan in plans if len(plan) <= SHAPE_FOR * fewest)
 
@@ -97,23 +94,24 @@ def _heights(tile_px: int, most_px: int) -> list[tuple[int, int]]:
     return sorted(heights, key=lambda height: abs(math.log(tile_px * height[0] / height[1] / side)))
 
 
-def _strips(
-    extents: Sequence[Extent], tile_rows: int, parts: int
-) -> Iterator[tuple[list[Extent], Span]]:
-    """Yield strips from the north: their tiles, and the rows of the grid that they span."""
+def _planned(extents: Sequence[Extent], tile_rows: int, parts: int, most_px: int) -> list[Window]:
+    """Return the windows of strips of some rows of tiles, or of parts of a row."""
+    windows = []
     ordered = sorted(extents, key=lambda extent: (extent.tile.row, extent.tile.col))
     for _, found in itertools.groupby(ordered, lambda extent: extent.tile.row // tile_rows):
-        strip = list(found)
-        top = min(extent.tile.window[0] for extent in strip)
-        bottom = max(extent.tile.window[0] + extent.tile.window[2] for extent in strip)
+        tiles = list(found)
+        top = min(extent.tile.window[0] for extent in tiles)
+        bottom = max(extent.tile.window[0] + extent.tile.window[2] for extent in tiles)
         edges = [top + (bottom - top) * part // parts for part in range(parts + 1)]
-        for span in itertools.pairwise(edges):
-            yield strip, span
+        strips = (_walked(tiles, span, most_px) for span in itertools.pairwise(edges))
+        # The strips of one row side by side: else its tiles would all be open till the last strip.
+        windows += sorted(itertools.chain(*strips), key=lambda window: (window.cols, window.rows))
+    return windows
 
 
-def _walked(strip: Sequence[Extent], span: Span, most_px: int) -> Iterator[Window]:
-    """Yield the windows of a strip, within some of its rows, from the west."""
-    for run in _runs(strip):
+def _walked(tiles: Sequence[Extent], span: Span, most_px: int) -> Iterator[Window]:
+    """Yield the windows of a strip, which spans some rows of the grid, from the west."""
+    for run in _runs(tiles):
         west = min(extent.tile.window[1] for extent in run)
         first, beyond = _rows_that_count(run, west, span)
         for rows, (start, stop) in _cover(first, beyond, most_px):
@@ -122,9 +120,9 @@ def _walked(strip: Sequence[Extent], span: Span, most_px: int) -> Iterator[Windo
             yield Window(rows, cols, served)
 
 
-def _runs(strip: Sequence[Extent]) -> Iterator[list[Extent]]:
-    """Yield the tiles of a strip in groups that lie beside each other without a gap."""
-    ordered = sorted(strip, key=lambda extent: extent.tile.col)
+def _runs(tiles: Sequence[Extent]) -> Iterator[list[Extent]]:
+    """Yield tiles in groups that lie beside each other without a gap."""
+    ordered = sorted(tiles, key=lambda extent: extent.tile.col)
     run: list[Extent] = []
     for extent in ordered:
         if run and extent.tile.col > run[-1].tile.col + 1:
