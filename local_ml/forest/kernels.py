@@ -21,16 +21,16 @@ Indices are unsigned: of a signed one numba asks whether it counts from the end.
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from local_ml.forest.adding import add_leaves
+from local_ml.forest.kept import inlined, kernel
 from local_ml.forest.patches import (
     AT_ONCE,
     LEAF,
     N_PATCHES,
     N_PIXELS,
     PATCHES,
-    PIXELS,
     TREES,
     WORD,
 )
@@ -44,11 +44,8 @@ from local_ml.forest.vectors import (
     words_having,
 )
 
-_compile = numba.njit(nogil=True, cache=True, error_model="numpy")
-_inline = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 
-
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def add_trees(layout: Any, programs: Any, block: Any, total: Any, present: Any) -> None:
     """Add to `total`, (BLOCK_PIXELS,), what every tree of a layout gives."""
     slot, table, room = programs.slot, programs.table, np.uint64(programs.room)
@@ -63,15 +60,10 @@ def add_trees(layout: Any, programs: Any, block: Any, total: Any, present: Any) 
             for tree in range(trees):
                 gather(programs, np.uint64(tree), patch)
                 ask(programs, block, np.uint64(tree), patch)
-            if trees == TREES:
-                add_four(total, patch * N_PIXELS, slot, table, room)
-            else:
-                for tree in range(trees):
-                    own = np.uint64(tree)
-                    add_one(total, patch * N_PIXELS, slot, own * N_PIXELS, table, own * room)
+            add_leaves(total, patch * N_PIXELS, slot, table, np.uint64(0), room, trees)
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def walk(programs: Any, layout: Any, number: Any, block: Any, tree: Any, present: Any) -> None:
     """Note what a tree asks of each patch, and the leaves that the patch may reach.
 
@@ -137,7 +129,7 @@ def walk(programs: Any, layout: Any, number: Any, block: Any, tree: Any, present
         question += np.uint64(1)
 
 
-@_inline  # type: ignore[untyped-decorator]
+@inlined
 def gather(programs: Any, tree: Any, patch: Any) -> None:
     """Put the values of the leaves that a patch reaches into the table of the tree."""
     reached, value, table = programs.reached, programs.value, programs.table
@@ -153,7 +145,7 @@ def gather(programs: Any, tree: Any, patch: Any) -> None:
             bits &= bits - np.uint64(1)
 
 
-@_inline  # type: ignore[untyped-decorator]
+@inlined
 def ask(programs: Any, block: Any, tree: Any, patch: Any) -> None:
     """Put the number of each pixel's leaf, among those that its patch reaches, into `slot`."""
     asked, questions, left_of = programs.asked, programs.question, programs.left_of
@@ -187,7 +179,7 @@ def ask(programs: Any, block: Any, tree: Any, patch: Any) -> None:
             number, number_carried = take_over(programs, number_carried, base, patch)
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def take_over(programs: Any, number: Any, base: Any, patch: Any) -> Any:
     """Begin the program of the word from `base` on with the questions that are carried to it.
 
@@ -206,33 +198,10 @@ def take_over(programs: Any, number: Any, base: Any, patch: Any) -> Any:
     return number, left
 
 
-@_inline  # type: ignore[untyped-decorator]
+@inlined
 def program_of(question: Any, patch: Any, start: Any, stop: Any) -> Any:
     """Return what a patch is asked, when "right" clears the bits from `start`, which may be less
     than 0, to before `stop`."""
     first = np.uint64(max(start, 0))
     cleared = (np.uint64(1) << np.uint64(stop)) - (np.uint64(1) << first)
     return question + patch * N_PIXELS | ~cleared << np.uint64(48)
-
-
-@_compile  # type: ignore[untyped-decorator]
-def add_four(total: Any, start: Any, slot: Any, table: Any, room: Any) -> None:
-    """Add to the total of each pixel the leaves of four trees, one after the other."""
-    second, third, fourth = room, room + room, room + room + room
-    slots = N_PIXELS, N_PIXELS + N_PIXELS, N_PIXELS + N_PIXELS + N_PIXELS
-    for index in range(PIXELS):
-        pixel = np.uint64(index)
-        number = total[start + pixel]
-        number += table[np.uint64(np.uint16(slot[pixel]))]
-        number += table[second + np.uint64(np.uint16(slot[slots[0] + pixel]))]
-        number += table[third + np.uint64(np.uint16(slot[slots[1] + pixel]))]
-        number += table[fourth + np.uint64(np.uint16(slot[slots[2] + pixel]))]
-        total[start + pixel] = number
-
-
-@_compile  # type: ignore[untyped-decorator]
-def add_one(total: Any, start: Any, slot: Any, first: Any, table: Any, at: Any) -> None:
-    """Add to the total of each pixel the leaf of one tree."""
-    for index in range(PIXELS):
-        pixel = np.uint64(index)
-        total[start + pixel] += table[at + np.uint64(np.uint16(slot[first + pixel]))]

@@ -8,9 +8,6 @@ its value. x <= threshold holds exactly where the rank of x is not above that of
 ranks are 16 bits wide, so that twice as many are compared at once. A column that holds NaN in a
 block is held twice, with NaN ranked below and above all numbers. Pixels beyond the edge or without
 a prediction repeat one that has one: they widen no range. A patch without any is not looked at.
-
-The numbers below are built into the compiled kernels, which numba keeps by the date of the file
-that they stand in: whoever changes one must delete what was kept (`*.nbi`, `*.nbc`).
 """
 
 from typing import Any, NamedTuple

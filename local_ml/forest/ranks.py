@@ -6,9 +6,9 @@ ranks of a block's pixels (`patches`), patch by patch, and their range in each p
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from local_ml.forest.kept import kernel
 from local_ml.forest.patches import (
     BLOCK_PIXELS,
     GREATEST_RANK,
@@ -22,10 +22,8 @@ from local_ml.forest.patches import (
 )
 from local_ml.forest.vectors import copy_patches, lowest_set, range_of, rank_pixels
 
-_compile = numba.njit(nogil=True, cache=True, error_model="numpy")
 
-
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def places_in_raster(row: Any, col: Any, valid: Any, place: Any) -> Any:
     """Find the pixels of the block whose first pixel is (row, col).
 
@@ -59,7 +57,7 @@ def places_in_raster(row: Any, col: Any, valid: Any, place: Any) -> Any:
     return present
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def places_in_rows(wanted: Any, place: Any) -> Any:
     """Fill `place`, (BLOCK_PIXELS,) int64, with the numbers of some rows, then the last of them.
 
@@ -73,7 +71,7 @@ def places_in_rows(wanted: Any, place: Any) -> Any:
     return present
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def fill(block: Any, scale: Any, columns: Any, place: Any, present: Any) -> None:
     """Read the pixels at `place` of every column, (columns, pixels) float32, into the block."""
     for used in range(len(scale.column)):
@@ -90,7 +88,7 @@ def fill(block: Any, scale: Any, columns: Any, place: Any, present: Any) -> None
             copy_patches(block.high, at, block.high, to)
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def _read(values: Any, column: Any, place: Any, present: Any) -> None:
     patches = np.uint64(present)
     while patches:
@@ -101,7 +99,7 @@ def _read(values: Any, column: Any, place: Any, present: Any) -> None:
             values[pixel] = column[np.uint64(place[pixel])]
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def _rank(block: Any, scale: Any, used: Any, version: Any, of_nan: Any, present: Any) -> Any:
     """Rank what was read of a column, NaN as `of_nan`; return whether there is any."""
     thresholds, begin, end = scale.threshold, scale.first[used], scale.first[used + 1]
@@ -138,7 +136,7 @@ def _rank(block: Any, scale: Any, used: Any, version: Any, of_nan: Any, present:
     return any_missing
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def _below(thresholds: Any, first: Any, last: Any, value: Any) -> Any:
     """Return where the thresholds from `first` to before `last` stop to be below a value."""
     while first < last:

@@ -1,44 +1,50 @@
 """The kernel for trees that ask one question a level: no walk, the answers are the leaf's number.
 
-In: a `SymmetricLayout` and a block of pixels. Out: sums of leaves. Written as `kernels` is, and in
-one file for the same reason.
+In: a `SymmetricLayout` and a block of pixels. Out: sums of leaves.
 """
 
 from typing import Any
 
-import numba
 import numpy as np
 
-from local_ml.forest.patches import DEEPEST_SYMMETRIC, N_PATCHES, N_PIXELS, PIXELS
+from local_ml.forest.adding import add_leaves
+from local_ml.forest.kept import kernel
+from local_ml.forest.patches import DEEPEST_SYMMETRIC, N_PATCHES, N_PIXELS, PIXELS, TREES
 from local_ml.forest.vectors import ask_for_bits, lowest_set, patches_above
 
-_compile = numba.njit(nogil=True, cache=True, error_model="numpy")
 
-
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def add_symmetric_trees(symmetric: Any, block: Any, total: Any, present: Any) -> None:
     """Add to `total`, (BLOCK_PIXELS,), what every tree of a symmetric layout gives."""
-    table, size = symmetric.table.ravel(), np.uint64(symmetric.table.shape[1])
-    left, right = np.empty((2, DEEPEST_SYMMETRIC), np.uint32)
-    question, program = np.empty((2, DEEPEST_SYMMETRIC), np.uint64)
-    slot, ranks = np.empty(PIXELS, np.int16), block.ranks
-    for tree in range(len(symmetric.depth)):
-        levels, first = symmetric.depth[tree], np.uint64(tree) * size
-        _decide(symmetric, tree, block, left, right, question)
+    depth, table = symmetric.depth, symmetric.table.ravel()
+    size, ranks = np.uint64(symmetric.table.shape[1]), block.ranks
+    left, right = np.empty((2, TREES, DEEPEST_SYMMETRIC), np.uint32)
+    question = np.empty((TREES, DEEPEST_SYMMETRIC), np.uint64)
+    program, slot = np.empty(DEEPEST_SYMMETRIC, np.uint64), np.empty(TREES * PIXELS, np.int16)
+    for first_tree in range(0, len(depth), TREES):
+        trees = min(TREES, len(depth) - first_tree)
+        for tree in range(trees):
+            _decide(symmetric, first_tree + tree, block, left[tree], right[tree], question[tree])
         patches = np.uint64(present)
         while patches:
             patch = lowest_set(patches)
             patches &= patches - np.uint64(1)
-            number, bits = _program(question, left, right, levels, patch, program)
-            start = patch * N_PIXELS
-            if number == 0:
-                add_number(total, start, table[first + np.uint64(bits)])
-            else:
-                ask_for_bits(ranks, program, number, bits, slot, np.uint64(0), np.int16(0))
-                add_from_table(total, start, slot, table, first)
+            for tree in range(trees):
+                number, bits = _program(
+                    question[tree],
+                    left[tree],
+                    right[tree],
+                    depth[first_tree + tree],
+                    patch,
+                    program,
+                )
+                own = np.uint64(tree) * N_PIXELS
+                ask_for_bits(ranks, program, number, bits, slot, own, np.int16(0))
+            first = np.uint64(first_tree) * size
+            add_leaves(total, patch * N_PIXELS, slot, table, first, size, trees)
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def _decide(symmetric: Any, tree: Any, block: Any, left: Any, right: Any, question: Any) -> None:
     """Find the patches that have pixels left and right of each level, and what it asks."""
     levels = symmetric.depth[tree]
@@ -54,7 +60,7 @@ def _decide(symmetric: Any, tree: Any, block: Any, left: Any, right: Any, questi
         )
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def _program(question: Any, left: Any, right: Any, levels: Any, patch: Any, program: Any) -> Any:
     """Write what a patch is asked; return how much, and the bits of a pixel that is always left."""
     number, bits = np.uint64(0), np.uint64(0xFFFF) >> np.uint64(16 - levels)
@@ -66,18 +72,3 @@ def _program(question: Any, left: Any, right: Any, levels: Any, patch: Any, prog
         if on_right and not on_left:
             bits &= question[level] >> np.uint64(48)
     return number, np.int16(bits)
-
-
-@_compile  # type: ignore[untyped-decorator]
-def add_from_table(total: Any, start: Any, slot: Any, table: Any, first: Any) -> None:
-    """Add to the total of each pixel what the table holds in its slot, counted from `first`."""
-    for index in range(PIXELS):
-        pixel = np.uint64(index)
-        total[start + pixel] += table[first + np.uint64(slot[pixel])]
-
-
-@_compile  # type: ignore[untyped-decorator]
-def add_number(total: Any, start: Any, number: Any) -> None:
-    """Add one number to the total of each pixel."""
-    for index in range(PIXELS):
-        total[start + np.uint64(index)] += number

@@ -7,7 +7,6 @@ The types are LLVM's, of no processor: it cuts them to the vectors that there ar
 
 Each function below is written into the kernel that calls it. Its first part says which types it
 takes and gives, `generate` what it does; `arguments` are LLVM's values of what it was called with.
-Numba doesn't notice when this file changes: delete what it kept of the kernels (`*.nbi`, `*.nbc`).
 """
 
 # ruff: noqa: ARG001, ARG005 - what takes part in the types is named, whether it is used or not

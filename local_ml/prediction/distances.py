@@ -13,12 +13,12 @@ pixel's bits are those of looking at all sites, wherever it lies.
 
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from local_ml.forest.kept import kernel
 from local_ml.forest.llvm import F32, I64, data, halved, load, splat, store
 
 # Pixels that are measured together: a square in a raster, as many in a row elsewhere.
@@ -29,8 +29,6 @@ SITES = 32
 # What rounding may add to a sum of squares, and far more.
 SLACK = 1e-5
 
-_compile = numba.njit(nogil=True, cache=True, error_model="numpy")
-
 
 def columns_of_sites(reference: np.ndarray) -> np.ndarray:
     """Return (columns, sites) float32, with sites infinitely far away up to a multiple of SITES."""
@@ -40,7 +38,7 @@ def columns_of_sites(reference: np.ndarray) -> np.ndarray:
     return padded
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def measure_tiles(
     columns: Any,
     valid: Any,
@@ -90,7 +88,7 @@ def measure_tiles(
                 near[at_row, at_col] = count[pixel]
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def _find(valid: Any, row: Any, col: Any, tile: Any, place: Any) -> Any:
     """Find the valid pixels of a tile; repeat one of them for the others. False: there is none."""
     rows, cols = valid.shape
@@ -105,7 +103,7 @@ def _find(valid: Any, row: Any, col: Any, tile: Any, place: Any) -> Any:
     return some >= 0
 
 
-@_compile  # type: ignore[untyped-decorator]
+@kernel
 def _place(columns: Any, place: Any, scale: Any, by_column: Any, placed: Any, bound: Any) -> None:
     """Place a tile's pixels; set for each site what its squared distance to none falls below.
 
