@@ -88,12 +88,17 @@ def add_composites(
     connect_to_earth_engine(study)
     scope = Scope(study_geobox(study), settings.years)
     first = not view.layers
+    # Tiles beside the region would cost the service as much as those that show it.
+    south, west, north, east = view.bounds
+    bounds = [[south, west], [north, east]]
     with progress.task("asking for map tiles", len(shown)) as task:
         for one in shown:
             name = one.covariate.name
             colours = {"min": one.key.low, "max": one.key.high, "palette": list(one.key.colours)}
             image = stack([name], settings, scope)
-            add = partial(made.add_layer, image, colours, one.title, first, pane=pane)
+            add = partial(
+                made.add_layer, image, colours, one.title, first, pane=pane, bounds=bounds
+            )
             ask(add, f"map tiles of '{name}'")
             first = False
             task.advance()

@@ -85,11 +85,15 @@ def study_map(study: Study, progress: Progress, basemap: str | None = None) -> A
     if basemap is not None:
         made.add_basemap(basemap)
     shown = composites(view)
-    add_composites(made, view, shown, progress, _COMPOSITES)
-    computed = {one.covariate.name for one in shown}
-    for layer in view.layers:
-        if layer.name.removeprefix("covariate:") not in computed:
+    computed = {f"covariate:{one.covariate.name}" for one in shown}
+    pictures = [layer for layer in view.layers if layer.name not in computed]
+    for layer in pictures:
+        if layer.group == "map":
             _add_picture(folium, made, layer, show=layer.name == "map")
+    add_composites(made, view, shown, progress, _COMPOSITES)
+    for layer in pictures:
+        if layer.group == "covariates":
+            _add_picture(folium, made, layer, show=False)
     _add_edges(folium, made, view)
     if view.observed_key is not None:
         _add_sites(folium, made, view, "Observed", show=view.residual_key is None)
