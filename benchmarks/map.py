@@ -24,6 +24,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+PLATEAU_PIXELS, PLATEAU_SHARE = 157e6, 0.2
+"""Pixels of the plateau's permafrost, and their share of its box of 45,343 x 17,307."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -47,6 +50,13 @@ def main() -> None:
         for side in options.sides:
             results.append(measure(Path(scratch), side, options))
             print(table(results[-1:], header=len(results) == 1), flush=True)
+    expected = plateau(results, options.share)
+    if expected is not None:
+        print(
+            f"the plateau, {PLATEAU_PIXELS / 1e6:.0f} million pixels: "
+            f"{expected['clock_minutes']:.1f} minutes by the clock, "
+            f"{expected['cpu_minutes']:.1f} of CPU, ± {expected['error']:.0%}"
+        )
     if options.json:
         document = {
             "cores": os.cpu_count(),
@@ -54,6 +64,7 @@ def main() -> None:
             "share": options.share,
             "one_file": options.one_file,
             "results": results,
+            "plateau": expected,
         }
         options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
@@ -215,6 +226,28 @@ def table(results: list[dict[str, Any]], header: bool = True) -> str:
         ]
     lines += ["| " + " | ".join(show(r) for _, show in columns) + " |" for r in results]
     return "\n".join(lines)
+
+
+def plateau(results: list[dict[str, Any]], share: float) -> dict[str, float] | None:
+    """Return what the whole plateau would take at the rate of the largest side.
+
+    The error is by how much that rate differs from the one of the side before it. None where the
+    share of the box differs from the plateau's, or there are no two sides.
+    """
+    if len(results) < 2 or share != PLATEAU_SHARE:
+        return None
+    before, largest = (
+        {
+            unit: sum(r[phase][unit] for phase in ("predict", "mosaic")) / r["pixels"]
+            for unit in ("clock", "cpu")
+        }
+        for r in results[-2:]
+    )
+    return {
+        "clock_minutes": largest["clock"] * PLATEAU_PIXELS / 60,
+        "cpu_minutes": largest["cpu"] * PLATEAU_PIXELS / 60,
+        "error": max(abs(before[unit] / largest[unit] - 1) for unit in ("clock", "cpu")),
+    }
 
 
 def _micro(result: dict[str, Any], name: str) -> str:
