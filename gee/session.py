@@ -262,7 +262,7 @@ def _local_service(url: str, study_folder: Path) -> LocalEarthEngine:
     from gee.local import LocalEarthEngine
     from gee.local.errors import CatalogueError
 
-    folder = _local_folder(url, study_folder)
+    folder = local_folder(url, study_folder)
     try:
         return LocalEarthEngine(folder)
     except CatalogueError as error:
@@ -272,7 +272,8 @@ def _local_service(url: str, study_folder: Path) -> LocalEarthEngine:
         ) from None
 
 
-def _local_folder(url: str, study_folder: Path) -> Path:
+def local_folder(url: str, study_folder: Path) -> Path:
+    """Return the folder that 'local:FOLDER' names, from a study's."""
     return study_folder / Path(url.removeprefix(LOCAL_PREFIX)).expanduser()
 
 
@@ -295,9 +296,7 @@ def _access(settings: EarthEngineSettings, study_folder: Path) -> tuple[Any, ...
     """Return all that makes one connection another."""
     catalogue: tuple[Any, ...] = ()
     if settings.url is not None and settings.url.startswith(LOCAL_PREFIX):
-        folder = _local_folder(settings.url, study_folder)
-        found = (folder / name for name in ("catalogue.json", "catalogue.toml"))
-        catalogue = tuple((file, file.stat().st_mtime_ns) for file in found if file.is_file())
+        catalogue = _stamps(local_folder(settings.url, study_folder))
     return (
         study_folder.resolve(),
         settings.project,
@@ -309,3 +308,20 @@ def _access(settings: EarthEngineSettings, study_folder: Path) -> tuple[Any, ...
         settings.workers,
         catalogue,
     )
+
+
+def _stamps(folder: Path) -> tuple[Any, ...]:
+    """Return size and time of all files that a local service has read or will read."""
+    from gee.local.catalogue import EXPORTS, Catalogue
+    from gee.local.errors import CatalogueError
+
+    try:
+        catalogue = Catalogue(folder)
+    except CatalogueError:
+        return ()  # connecting says what is wrong with it
+    found = {file for name in catalogue.assets for file in catalogue.contents(name)[1]}
+    # What exports write is known to the service that writes it.
+    found = {file for file in found if not file.is_relative_to(folder / EXPORTS)}
+    found |= {folder / "catalogue.json", folder / "catalogue.toml"}
+    stamps = ((file, file.stat()) for file in sorted(found) if file.is_file())
+    return tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stamps)

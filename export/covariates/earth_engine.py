@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property, partial
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import ee
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from export.covariates.checks import SourceReport
+from export.covariates.local_scenes import LocalScenes
 from export.covariates.provider import Cost, CovariateInfo, Licence, Missing, Sampled, TileValues
 from export.covariates.remembered_sizes import RememberedSizes
 from export.fingerprints import fingerprint
@@ -33,7 +34,7 @@ from gee.request_size import RequestSize
 from gee.scope import Scope
 from gee.settings import LOCAL_PREFIX, EarthEngineSettings
 from gee.stack import fingerprint as graph_fingerprint
-from gee.stack import stack
+from gee.stack import graph, stack
 
 SERVICE_TOLERANCE = 1e-4
 """Of the valid range: by how much the service may answer differently at a point and in a tile."""
@@ -61,6 +62,7 @@ class EarthEngineProvider:
     geobox : the study's grid, whole
     bounding : what bounds the target, offered too where it is an auxiliary layer
     remembered : what earlier runs learned of how large requests may be; None: nothing
+    scenes : what a local service computes from; None: that cannot be known
     """
 
     def __init__(
@@ -69,8 +71,9 @@ class EarthEngineProvider:
         geobox: GeoBox,
         bounding: str | None = None,
         remembered: RememberedSizes | None = None,
+        scenes: LocalScenes | None = None,
     ) -> None:
-        self._settings, self._geobox = settings, geobox
+        self._settings, self._geobox, self._scenes = settings, geobox, scenes
         self._remembered = remembered
         self._sizes: dict[tuple[str, ...], RequestSize] = {}
         self._lock = threading.Lock()
@@ -139,16 +142,23 @@ class EarthEngineProvider:
 
     @cached_property
     def _fingerprints(self) -> dict[str, str]:
-        """Of each covariate's graph over the whole grid, its valid range, and who computes it."""
+        """Of each covariate's graph over the whole grid, its valid range, and who computes it.
+
+        Of a folder's scenes also what they hold.
+        """
         scope = self._scope(None)
-        return {
-            name: fingerprint(
-                graph=graph_fingerprint(stack([name], self._settings, scope)),
-                valid=[entry.minimum, entry.maximum],
-                service=_service(self._settings.url),
-            )
-            for name, entry in self._entries.items()
-        }
+        found = {}
+        for name, entry in self._entries.items():
+            image = stack([name], self._settings, scope)
+            parts: dict[str, Any] = {
+                "graph": graph_fingerprint(image),
+                "valid": [entry.minimum, entry.maximum],
+                "service": _service(self._settings.url),
+            }
+            if self._scenes is not None:
+                parts["scenes"] = self._scenes.made_from(graph(image))
+            found[name] = fingerprint(**parts)
+        return found
 
     def _scope(self, window: GeoBox | None) -> Scope:
         return Scope(self._geobox, self._settings.years, window)

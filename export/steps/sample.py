@@ -68,6 +68,7 @@ def _sample(
 ) -> tuple[list[Path], str]:
     study, settings = context.study, context.study.settings
     tile_px, progress = settings.grid.tile_px, context.progress
+    _tell_changes(context, stack)
     looked_at = domain_sample(region, tile_px, _LOOKED_AT, settings.seed, progress)
     if not looked_at[0].size:
         raise StudyError("the region holds no pixel: its mask and its edges do not meet")
@@ -113,6 +114,21 @@ def _sample(
         text += f"; datasets by licence: {listed}"
     files = [samples, samples.with_suffix(".json"), study.domain_file, reasons, path]
     return files, text
+
+
+def _tell_changes(context: Context, stack: CovariateStack) -> None:
+    """Say which covariates were sampled before, but are made from something else now."""
+    described = context.study.samples_file.with_suffix(".json")
+    if not described.exists():
+        return
+    before = json.loads(described.read_text(encoding="utf-8"))["provenance"]["covariates"]
+    changed = [
+        name
+        for name, made in stack.fingerprints().items()
+        if name in before and before[name]["fingerprint"] != made
+    ]
+    if changed:
+        context.tell("sample", f"changed since they were sampled: {', '.join(changed)}")
 
 
 def _provenance(context: Context, region: Region, stack: CovariateStack) -> dict[str, Any]:

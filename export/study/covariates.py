@@ -7,6 +7,7 @@ since the user chose them by hand, then those of Earth Engine as its catalogue o
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from odc.geo.geobox import GeoBox
 
@@ -18,6 +19,9 @@ from gee.catalogue import catalogue
 from gee.settings import LOCAL_PREFIX
 from local_ml.names import nearest
 from local_ml.settings import TargetSettings
+
+if TYPE_CHECKING:
+    from export.covariates.local_scenes import LocalScenes
 
 
 def study_covariates(
@@ -60,6 +64,7 @@ def study_covariates(
                 geobox,
                 None if own else bounding,
                 RememberedSizes(study.covariates_folder / "request_sizes.json"),
+                local_scenes(study, file_hash),
             )
         )
     stack = CovariateStack.of(*providers)
@@ -76,6 +81,17 @@ def study_covariates(
             f"covariate is called so{nearest(bounding, known)}"
         )
     return stack
+
+
+def local_scenes(study: Study, file_hash: Callable[[Path], str]) -> "LocalScenes | None":
+    """Return what a local service in this process computes from; None where another computes."""
+    from export.covariates.local_scenes import LocalScenes
+    from gee.session import local_folder
+
+    settings = study.settings.earthengine
+    if settings is None or settings.url is None or not settings.url.startswith(LOCAL_PREFIX):
+        return None
+    return LocalScenes(local_folder(settings.url, study.folder), file_hash)
 
 
 def sampled(stack: CovariateStack, target: TargetSettings) -> CovariateStack:

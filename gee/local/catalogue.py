@@ -90,6 +90,15 @@ class Catalogue:
         """The id under which an asset is kept, whichever way it is written."""
         return next((name for name in _spellings(asset_id) if name in self.assets), None)
 
+    def contents(self, name: str) -> tuple[dict[str, Any], list[Path]]:
+        """What the catalogue says of an asset, and the files that it names, in its order."""
+        entry = self.assets[name]
+        images = [entry, *entry.get("images", [])]
+        files = [file["path"] for image in images for file in image.get("files", [])]
+        files += [entry["file"]] if "file" in entry else []
+        said = {key: value for key, value in entry.items() if key != "folder"}
+        return said, [entry["folder"] / file for file in files]
+
     def _entry(self, asset_id: str, kind: str, algorithm: str, noun: str) -> tuple[str, Any]:
         name = self.find(asset_id)
         if name is None or self.assets[name]["type"] != kind:
