@@ -71,14 +71,14 @@ def predict_here(job: TileJob, needs: Needs, tile_bytes: int | None) -> Work:
     )
     try:
         outcome = predict_job(replace(job, folders=folders), predictor)
+        made = outcome.reason is None and not outcome.skipped
+        files = folders.files(job.name) if made else []
+        return Work(outcome, tuple((path, file_sha256(path)) for path in files), machine)
     except WriteError as error:
         raise WriteError(f"{machine}: {error}") from None
-    if outcome.skipped or outcome.reason is not None:
-        return Work(outcome, (), machine)
-    files = tuple((path, file_sha256(path)) for path in folders.files(job.name))
-    if not (needs.unfinished / MARK).exists():  # the run is over, nobody will fetch them
-        shutil.rmtree(needs.unfinished, ignore_errors=True)
-    return Work(outcome, files, machine)
+    finally:
+        if not (needs.unfinished / MARK).exists():  # the run is over, nobody will fetch them
+            shutil.rmtree(needs.unfinished, ignore_errors=True)
 
 
 def _unlike(tile: Path, size: int) -> str | None:
