@@ -11,7 +11,6 @@ import shutil
 from typing import Any
 
 import ee
-import numpy as np
 import pytest
 import rasterio
 
@@ -216,76 +215,6 @@ class TestTooHeavy:
         assert "left 4 hole(s)" in done.stderr
         assert "memory" in done.stderr
         self.fill(refused)
-
-
-class TestFilesOfDrive:
-    @pytest.fixture
-    def brought(self, staged_study: Any) -> Any:
-        staged_study.use(path="drive", drive_files="drive", export_px=32)
-        staged_study.export(code=4)
-        bring_from_drive(staged_study)
-        return staged_study
-
-    @staticmethod
-    def file(brought: Any, group: str) -> Any:
-        return min((brought.folder / "drive").glob(f"{group}_*.tif"))
-
-    @staticmethod
-    def rewrite(path: Any, change: Any, **profile: Any) -> None:
-        with rasterio.open(path) as dataset:
-            values, names = dataset.read(), dataset.descriptions
-            options = {**dataset.profile, **profile}
-        with rasterio.open(path, "w", **options) as dataset:
-            dataset.write(change(values))
-            dataset.descriptions = names
-
-    def test_other_fills_of_masked_pixels(self, brought: Any) -> None:
-        for number, path in enumerate(sorted((brought.folder / "drive").iterdir())):
-            fill = np.float32([np.nan, -np.inf][number % 2])
-            self.rewrite(path, lambda v, f=fill: np.where(v == -9999, f, v), nodata=None)
-        brought.export()
-        assert brought.tiles_are_those_of_the_direct_path()
-
-    def test_a_missing_file_leaves_a_hole_that_is_filled_later(self, brought: Any) -> None:
-        path = self.file(brought, "climate")
-        kept = path.read_bytes()
-        path.unlink()
-        done = brought.export(code=5)
-        assert path.name in done.stdout
-        assert f"waits for {path.name}" in done.stderr
-        assert sorted(brought.study.tile_bytes()) == sorted(brought.expected)[1:]
-        path.write_bytes(kept)
-        brought.export()
-        assert brought.tiles_are_those_of_the_direct_path()
-
-    def test_a_file_of_another_grid_is_refused(self, brought: Any) -> None:
-        path = self.file(brought, "climate")
-        others = sorted((brought.folder / "drive").glob("climate_*.tif"))
-        shutil.copy(others[-1], path)
-        done = brought.export(code=3)
-        assert str(path) in done.stderr
-        assert "by its name they begin at row 0" in done.stderr
-        self.rewrite(path, lambda v: v, transform=rasterio.Affine(0.003, 0, 93, 0, -0.003, 35.1))
-        done = brought.export(code=3)
-        assert f"{path} lies on another grid" in done.stderr
-
-    def test_a_file_of_other_bands_is_refused(self, brought: Any) -> None:
-        path = self.file(brought, "climate")
-        shutil.copy(self.file(brought, "terrain"), path)
-        done = brought.export(code=3)
-        assert f"{path} has other bands: elevation, slope, not precipitation" in done.stderr
-
-    def test_a_file_that_is_cut_off_is_refused(self, brought: Any) -> None:
-        path = self.file(brought, "climate")
-        path.write_bytes(path.read_bytes()[:200])
-        done = brought.export(code=3)
-        assert str(path) in done.stderr
-
-    def test_other_files_in_the_folder_are_left_alone(self, brought: Any) -> None:
-        (brought.folder / "drive" / "notes.txt").write_text("mine")
-        (brought.folder / "drive" / "climate_r00000_c00000.tif").write_bytes(b"not ours")
-        brought.export()
-        assert brought.tiles_are_those_of_the_direct_path()
 
 
 class TestAuto:

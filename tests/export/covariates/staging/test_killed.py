@@ -112,11 +112,8 @@ def exports_of_pieces(study: Any) -> list[str]:
     return [one.request["description"] for one in operations if one.state == "SUCCEEDED"]
 
 
-def resumed(served: Any, made: list[str]) -> None:
-    """Kill it amid its tiles, damage one, and let it come to its end; then once more."""
-    killed_when(served, lambda: len(tiles(served)) >= 2)
-    assert len(tiles(served)) < TILES
-    damage(tiles(served)[0])
+def ended(served: Any, made: list[str]) -> None:
+    """Let an export come to its end, and once more; `made` is what had been made before."""
     done = served.export()
     assert f"of {TILES} tiles" in done.stdout
     assert served.tiles_are_those_of_the_direct_path()
@@ -129,12 +126,14 @@ def resumed(served: Any, made: list[str]) -> None:
     assert not list((served.folder / "covariates").rglob("*.part"))
 
 
-def test_a_staged_export_killed_amid_tasks_and_amid_tiles(served: Any) -> None:
+def test_a_staged_export_killed_amid_its_tasks(served: Any) -> None:
     served.use(**PATHS["staged"])
     hard_day(served.service)
     killed_when(served, lambda: 2 <= states(served).count("SUCCEEDED") < 16)
     assert not tiles(served)
-    resumed(served, exports_of_pieces(served))
+    ended(served, exports_of_pieces(served))
+    damage(tiles(served)[0])
+    ended(served, [])
 
 
 def test_a_bucket_s_export_interrupted_as_it_waits_and_killed_amid_tiles(served: Any) -> None:
@@ -154,7 +153,10 @@ def test_a_bucket_s_export_interrupted_as_it_waits_and_killed_amid_tiles(served:
     assert set(states(served)) <= {"PENDING", "RUNNING"}, "they go on"
     served.use(poll_s=0.05)
     hard_day(served.service)
-    resumed(served, [])
+    killed_when(served, lambda: len(tiles(served)) >= 2)
+    assert len(tiles(served)) < TILES
+    damage(tiles(served)[0])
+    ended(served, exports_of_pieces(served))
 
 
 @pytest.mark.slow
