@@ -40,7 +40,7 @@ FLAGGED_FROM = {"water_occurrence": (50.0, WATER), "glacier": (0.5, GLACIER)}
 
 
 class PixelPrediction(Protocol):
-    """Prediction of a model, an entry a pixel; see `local_ml.prediction.predictor.Prediction`."""
+    """Prediction of a model, an entry a pixel; see `local_ml.prediction.results.Prediction`."""
 
     @property
     def value(self) -> np.ndarray: ...

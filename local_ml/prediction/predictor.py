@@ -11,7 +11,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.prediction.fusion_rule import FusionRule
 from local_ml.prediction.interval_rule import IntervalRule, members_spread
 from local_ml.prediction.maximum_rule import MaximumRule
+from local_ml.prediction.results import Prediction
 from local_ml.prediction.windows import windows_of
 
 SCHEMA_VERSION = 3
@@ -37,44 +38,6 @@ RESIDUAL = "residual_model"
 """What the arrays of the residual model are named by, beside those of the members."""
 
 ADVICE = "train again, or copy the whole folder of the model once more"
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What was predicted; every array has the shape of the bands, or that shape behind `members`.
-
-    Parameters
-    ----------
-    value : float32, in the target's unit; NaN where there is no prediction
-    clipped : bool, where a physical bound was put in the place of the value
-    valid : bool, where there is a prediction
-    members : (members, ...) float32, on the transformed scale, in the order of the bundle; NaN
-        where there is no prediction
-    lower, upper : float32, in the target's unit: the interval; NaN where there is no prediction
-    dissimilarity_index : float32, distance to the nearest training site in units of their mean
-        distance; NaN where there is no prediction
-    local_point_density : float32, number of training sites within the threshold; NaN where there
-        is no prediction
-    outside_area : bool, where there is a prediction outside the area of applicability
-    unseen_levels : number of pixels left out for a level that a categorical feature never listed
-    without_maximum : number of pixels with a prediction where the covariate that bounds it is
-        missing, so that the constant bound holds alone
-    distribution : float32, in the target's unit: the second product, whose values are distributed
-        as the observations are; NaN where there is no prediction; None where the model has none
-    """
-
-    value: np.ndarray
-    clipped: np.ndarray
-    valid: np.ndarray
-    members: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    dissimilarity_index: np.ndarray
-    local_point_density: np.ndarray
-    outside_area: np.ndarray
-    unseen_levels: int
-    without_maximum: int
-    distribution: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,21 +153,14 @@ class Predictor:
         flat = shape if len(shape) == 2 else (columns[0].size,)
         columns = [column.reshape(flat) for column in columns]
         inside = within.reshape(flat)
-        found = _empty(flat, len(self.forests), self.has_distribution)
+        found = Prediction.empty(flat, len(self.forests), self.has_distribution)
         unseen_levels = without_maximum = 0
         for window in windows_of(flat):
             if inside[window].any():
                 unseen, unbounded = self._predict_window(columns, window, inside[window], found)
                 unseen_levels += unseen
                 without_maximum += unbounded
-        shaped = {
-            field.name: array.reshape(*array.shape[: array.ndim - len(flat)], *shape)
-            for field in fields(found)
-            if isinstance(array := getattr(found, field.name), np.ndarray)
-        }
-        return replace(
-            found, **shaped, unseen_levels=unseen_levels, without_maximum=without_maximum
-        )
+        return found.reshaped(shape, unseen_levels, without_maximum)
 
     def _predict_window(
         self,
@@ -292,26 +248,6 @@ class Predictor:
                 )
             columns.append(column)
         return columns
-
-
-def _empty(shape: tuple[int, ...], members: int, has_distribution: bool) -> Prediction:
-    """Return a prediction of nothing, to be filled."""
-    value, lower, upper, unlike, near, distribution = np.full((6, *shape), np.nan, np.float32)
-    clipped, valid, outside = np.zeros((3, *shape), dtype=bool)
-    return Prediction(
-        value=value,
-        clipped=clipped,
-        valid=valid,
-        members=np.full((members, *shape), np.nan, np.float32),
-        lower=lower,
-        upper=upper,
-        dissimilarity_index=unlike,
-        local_point_density=near,
-        outside_area=outside,
-        unseen_levels=0,
-        without_maximum=0,
-        distribution=distribution if has_distribution else None,
-    )
 
 
 def _require_mask(within: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:

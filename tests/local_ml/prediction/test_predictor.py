@@ -17,7 +17,8 @@ from local_ml.forest.evaluate import Evaluator
 from local_ml.prediction import windows
 from local_ml.prediction.fusion_rule import with_fused
 from local_ml.prediction.maximum_rule import MaximumRule
-from local_ml.prediction.predictor import Prediction, Predictor
+from local_ml.prediction.predictor import Predictor
+from local_ml.prediction.results import Prediction
 
 NAMES = ("twi", "vv", "ndvi", "soil")
 
