@@ -61,9 +61,8 @@ def predict_here(job: TileJob, needs: Needs, tile_bytes: int | None) -> Work:
             return Work(outcome, (), machine)
     with _loading:
         predictor = _predictor(needs.model, needs.model_fingerprint)
-    own = (
-        needs.unfinished / uuid4().hex
-    )  # two workers may be at one tile, where one passed for dead
+    # Two workers may be at one tile, where one passed for dead.
+    own = needs.unfinished / uuid4().hex
     folders = TileFolders(
         own / "value",
         None if job.folders.companion is None else own / "companion",

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,6 +210,41 @@ def test_without_a_worker_it_waits_and_then_says_so(world, start_machines, machi
     ):
         pass
     assert "no worker yet" in said[0]
+
+
+@pytest.fixture
+def study(world, tmp_path):
+    """A study whose model and covariate tiles are those of the world."""
+    folder = tmp_path / "study"
+    shutil.copytree(world.model, folder / "model")
+    shutil.copytree(world.tiles, folder / "covariates" / "tiles")
+    (folder / "study.toml").write_text(
+        'name = "mini"\n[region]\nwest = 90.0\nsouth = 33.0\neast = 91.92\nnorth = 33.16\n'
+        "[grid]\npixel_size = 0.01\n"
+        '[[covariates]]\nname = "twi"\nfile = "twi.tif"\n'
+    )
+    for name in ("sites.csv", "twi.tif"):
+        (folder / name).touch()
+    return folder
+
+
+def test_the_tiles_of_a_study(study, machines, alone):
+    machines.have(1)
+    done = CliRunner().invoke(app, ["predict", str(study), "--scheduler-file", str(machines.file)])
+    assert done.exit_code == 0, done.output
+    assert "1 workers, 1 threads" in done.output
+    made = hashes(study / "map")
+    assert made == {name: sha256 for name, sha256 in alone.items() if name in made}
+    assert len(made) == 36
+
+
+def test_a_run_looks_for_its_scheduler_before_it_begins(study, monkeypatch):
+    """Hours of training, and then a name that was misspelt."""
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)
+    done = CliRunner().invoke(app, ["run", str(study), "--scheduler", "tcp://127.0.0.1:1"])
+    assert done.exit_code == 4
+    assert "no scheduler answers" in done.stderr
+    assert done.stdout == ""
 
 
 def command_line(world, tmp_path, *options):
