@@ -104,7 +104,10 @@ def part_shape(shape: tuple[int, int], block: tuple[int, int]) -> tuple[int, int
 
 
 def read_part(
-    part: TilePart, names: Sequence[str], band_names: Sequence[str] | None = None
+    part: TilePart,
+    names: Sequence[str],
+    band_names: Sequence[str] | None = None,
+    where_present: Sequence[str] = (),
 ) -> PartBands:
     """Read the bands of a part where it holds pixels of the region.
 
@@ -115,6 +118,7 @@ def read_part(
     ----------
     names : the bands wanted; those that are not there are an error, unless nothing is to be read
     band_names : names of all bands of the file, where it has none of its own
+    where_present : further bands, wanted where the file has them
 
     Raises
     ------
@@ -122,9 +126,10 @@ def read_part(
         where the file cannot be read, its bands have no names, or one is not there; the text names
         the nearest.
     """
-    wanted = [name for name in names if name != REGION_BAND]
     try:
         with open_bands(part.tile, band_names) as raster:
+            further = [name for name in where_present if name in raster.names]
+            wanted = [name for name in dict.fromkeys([*names, *further]) if name != REGION_BAND]
             large = _require_room(raster)
             with _large_blocks if large else nullcontext():
                 return _read(part, raster, wanted)

@@ -5,11 +5,9 @@ became of it: counts of its pixels, or the reason of its failure. Which tiles ar
 what is remembered of them, is known to `export.predict` alone.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from export.covariates.tiles import REGION_BAND
 from export.errors import ExportError, WriteError
 from export.fingerprints import fingerprint
 from export.journal import file_sha256
@@ -22,7 +20,7 @@ from export.map_tile import (
     predict_tile,
     write_map_tile,
 )
-from export.rasters import Window, read_info
+from export.rasters import Window
 from export.remote import at_hand, gdal_name
 from export.tile_parts import TilePart, read_part
 from local_ml.errors import LocalMLError
@@ -99,8 +97,8 @@ def predict_job(job: TileJob, predictor: PixelPredictor) -> TileOutcome:
             if made_from == job.made_already:
                 return TileOutcome(job.name, made_from, skipped=True)
             part = TilePart(job.name, file, job.window)
-            wanted = bands_to_read(file, predictor, job.band_names)
-            found = read_part(part, wanted, job.band_names)
+            wanted = [feature.name for feature in predictor.features]
+            found = read_part(part, wanted, job.band_names, where_present=tuple(FLAGGED_FROM))
         tile = predict_tile(found.bands, found.inside, predictor)
         write_map_tile(job.folders, job.name, tile, found.geobox, predictor)
     except WriteError:
@@ -109,13 +107,3 @@ def predict_job(job: TileJob, predictor: PixelPredictor) -> TileOutcome:
         reason = str(error).replace(str(file), gdal_name(job.tile))  # not the copy, but its source
         return TileOutcome(job.name, made_from, reason=reason)
     return TileOutcome(job.name, made_from, counts=tile.counts)
-
-
-def bands_to_read(
-    tile: Path, predictor: PixelPredictor, band_names: Sequence[str] | None
-) -> list[str]:
-    """Return the names of the model's bands, and of those that flags need where there are any."""
-    wanted = [feature.name for feature in predictor.features]
-    present = band_names or read_info(tile).band_names
-    beside = [name for name in (REGION_BAND, *FLAGGED_FROM) if name in present]
-    return wanted + [name for name in beside if name not in wanted]

@@ -75,7 +75,7 @@ def mosaic_step(context: Context) -> None:
 def _expected(context: Context, region: Region) -> list[str]:
     """Return the names of the map tiles that the region has, large covariate tiles in parts."""
     folder = context.study.covariates_folder / "tiles"
-    names = []
+    names: list[str] = []
     for tile in region_tiles(region, context.study.settings.grid.tile_px):
         try:
             names += [part.name for part in tile_parts(folder / f"{tile.name}.tif")]
