@@ -237,6 +237,21 @@ def test_a_tile_altered_behind_our_back_is_made_again(
     assert tile.read_bytes() == (finished / "map" / "tiles" / tile.name).read_bytes()
 
 
+def test_large_tiles_are_mapped_in_parts_without_a_hole_and_to_the_same_bytes(
+    alm90: Alm90, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts that the map takes for strangers, and their tile for a hole."""
+    before = {path.name: path.read_bytes() for path in (study / "map").glob("*.tif")}
+    monkeypatch.setattr("export.tile_parts.PART_PX", 32)
+    monkeypatch.setattr("export.tile_parts.FEWEST_PX", 8)
+    result = alm90("run", study)
+    assert result.exit_code == 0, result.output
+    tiles = {path.stem for path in (study / "map" / "tiles").iterdir()}
+    assert "tile_r0001_c0001_r00016_c00000" in tiles
+    assert "tile_r0001_c0001" not in tiles
+    assert {path.name: path.read_bytes() for path in (study / "map").glob("*.tif")} == before
+
+
 def test_a_raster_broken_at_export_leaves_a_hole_and_exit_code_5(alm90: Alm90, study: Path) -> None:
     kept = json.loads((study / "model" / "manifest.json").read_text())["features"][0]["name"]
     path = next(study.glob(f"rasters/{kept}.tif"))
