@@ -69,7 +69,7 @@ def plan_step(context: Context, probing: bool = False, everything: bool = False)
             if plans is None
             else [(plan.tile, plan.asked) for plan in plans]
         )
-        _tell_requests(context, wanted, windows, asking)
+        _tell_requests(context, wanted, windows, asking, connected=plans is not None)
     _tell_disk(context, to_write, len(stack.names))
 
 
@@ -119,6 +119,7 @@ def _tell_requests(
     wanted: CovariateStack,
     windows: Sequence[AskedWindow],
     asking: Sequence[tuple[Tile, Sequence[str]]],
+    connected: bool,
 ) -> None:
     """Say what Earth Engine will be asked for, on which path and why, and how long that takes.
 
@@ -126,6 +127,7 @@ def _tell_requests(
     ----------
     wanted : what is asked for
     asking : all tiles of the region, each with what is asked for it
+    connected : else it is not known whether a probe was of these covariates
     """
     study = context.study
     assert study.settings.earthengine is not None
@@ -146,7 +148,7 @@ def _tell_requests(
         "tiles (computePixels)",
     )
     if windows:
-        tell_hours(context, windows, measured)
+        tell_hours(context, windows, measured if connected else None)
 
 
 def _tell_disk(context: Context, tiles: Sequence[Tile], covariates: int) -> None:

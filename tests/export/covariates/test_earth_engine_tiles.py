@@ -81,6 +81,40 @@ def test_only_tiles_of_the_region_are_asked_for(
     assert json.loads(body)["grid"]["dimensions"] == {"width": 44, "height": 32}
 
 
+def test_a_disc_sends_hardly_more_requests_than_its_pixels_take(
+    earth_engine_study: Any, earth_engine_grid: Any
+) -> None:
+    """Counted in the service's log; and no pixel is asked for twice."""
+    study = earth_engine_study
+    row, col = np.ogrid[:64, :64]
+    disc = (row - 31.5) ** 2 + (col - 31.5) ** 2 < 32**2
+    with rasterio.open(
+        study.folder / "mask.tif", "w", driver="GTiff", count=1, height=64, width=64,
+        dtype="uint8", crs="EPSG:4326", transform=earth_engine_grid.transform,
+    ) as dataset:  # fmt: skip
+        dataset.write(disc.astype(np.uint8), 1)
+    per_request = 64
+    study.write(
+        region={"mask": "mask.tif"}, earthengine={"request_mib": per_request * 3 * 5 / 2**20}
+    )
+    for command in ("sites", "sample", "export"):
+        done = study.alm90(command)
+        assert done.exit_code == 0, done.output
+    asked = np.zeros((64, 64), int)
+    bodies = [json.loads(body) for body in study.pixel_requests()]
+    for body in bodies:
+        at = ~earth_engine_grid.transform * [
+            body["grid"]["affineTransform"][name] for name in ("translateX", "translateY")
+        ]
+        first_col, first_row = (round(place) for place in at)
+        size = body["grid"]["dimensions"]
+        assert size["width"] * size["height"] <= per_request
+        asked[first_row : first_row + size["height"], first_col : first_col + size["width"]] += 1
+    assert asked.max() == 1
+    assert (asked[disc] == 1).all()
+    assert disc.sum() / per_request <= len(bodies) <= 1.15 * disc.sum() / per_request
+
+
 def test_a_second_export_sends_no_request_for_pixels(earth_engine_study: Any) -> None:
     study = earth_engine_study
     study.write_small_requests()
