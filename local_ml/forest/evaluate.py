@@ -27,6 +27,7 @@ from local_ml.forest.patches import (
     BLOCK_COLS,
     BLOCK_PIXELS,
     BLOCK_ROWS,
+    MOST_COLUMNS,
     MOST_LEAVES,
     MOST_THRESHOLDS,
     PATCHES_ACROSS,
@@ -59,7 +60,8 @@ class Evaluator:
     Raises
     ------
     PredictionError
-        A tree has more leaves, or asks more about one column, than 16 bits can tell apart.
+        There are more columns, or a tree has more leaves or asks more about one column, than 16
+        bits can tell apart.
     """
 
     def __init__(self, *forests: CompiledForest) -> None:
@@ -154,6 +156,11 @@ def evaluate(forest: CompiledForest, X: np.ndarray) -> np.ndarray:
 def _parts(pieces: list[_Piece]) -> list[_Part]:
     """Lay trees out, in as few parts as their thresholds need: nearly always in one."""
     scale = scale_of([piece.forest for piece in pieces])
+    if len(scale.column) > MOST_COLUMNS:
+        raise PredictionError(
+            f"the forests read {len(scale.column)} columns, more than {MOST_COLUMNS}; train them "
+            "on fewer"
+        )
     if np.diff(scale.first).max(initial=0) <= MOST_THRESHOLDS:
         return [_Part(scale, [(member, _layout(forest, scale)) for member, forest in pieces])]
     trees = [len(piece.forest.roots) for piece in pieces]

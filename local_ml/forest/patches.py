@@ -37,6 +37,7 @@ MOST_LEAVES = 2**15 - 1
 ALIGNMENT = 64
 # What stands in the place of a leaf among the nodes: no version of a column.
 LEAF = 2**16 - 1
+MOST_COLUMNS = LEAF // 2
 
 
 class Block(NamedTuple):

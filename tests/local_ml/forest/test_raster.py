@@ -225,7 +225,11 @@ def test_more_thresholds_than_ranks_can_tell_apart(gaps, monkeypatch, most):
 
 @pytest.mark.parametrize(
     ("limit", "says"),
-    [("MOST_THRESHOLDS", "questions about one column"), ("MOST_LEAVES", "leaves")],
+    [
+        ("MOST_THRESHOLDS", "questions about one column"),
+        ("MOST_LEAVES", "leaves"),
+        ("MOST_COLUMNS", "columns, more than 3"),
+    ],
 )
 def test_a_tree_too_large_is_refused(complete, monkeypatch, limit, says):
     """16 bits that overflow, and lead to the leaf of another pixel."""
