@@ -35,7 +35,7 @@ EXPORTS = "exports"
 class Catalogue:
     """The assets of a folder; without a folder there are none, and nothing can be exported."""
 
-    def __init__(self, folder: Path | None, cache_bytes: int = 640 * 2**20) -> None:
+    def __init__(self, folder: Path | None, cache_bytes: int = 512 * 2**20) -> None:
         self.folder = folder
         self.cache = rasters.LevelCache(cache_bytes)
         self.lock = threading.RLock()

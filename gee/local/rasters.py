@@ -23,7 +23,7 @@ from gee.local.errors import CatalogueError
 from gee.local.footprints import RasterFootprint
 from gee.local.grids import PixelGrid, Projection
 from gee.local.images import Band
-from gee.local.pixels import Pixels, nowhere, restrict, stored_bytes
+from gee.local.pixels import Pixels, everywhere, nowhere, restrict, stored_bytes
 from gee.local.recent import Recent
 
 Array = np.ndarray[Any, Any]
@@ -43,30 +43,80 @@ class RasterBand:
     stamp: tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Level:
+    """One level of a band's pyramid, in little memory.
+
+    Most masks need no array: all pixels are valid (`mask` and `absent` are None), or those are
+    masked that hold one value (`absent`) which no valid pixel has.
+    """
+
+    values: Array
+    mask: Array | None = None
+    absent: Any = None
+
+    @classmethod
+    def of(cls, values: Array, mask: Array) -> Level:
+        """From values and their mask, each (rows, cols)."""
+        whole = np.ascontiguousarray(values)
+        if mask.dtype != bool:
+            return cls(whole, mask)
+        if mask.all():
+            return cls(whole)
+        absent = whole.ravel()[np.argmin(mask)]
+        return (
+            cls(whole, None, absent)
+            if np.array_equal(whole != absent, mask)
+            else cls(whole, np.ascontiguousarray(mask))
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """What the arrays take."""
+        return int(self.values.nbytes + (0 if self.mask is None else self.mask.nbytes))
+
+    def whole_mask(self) -> Array:
+        """The mask (rows, cols)."""
+        if self.mask is not None:
+            return self.mask
+        if self.absent is not None:
+            return np.asarray(self.values != self.absent)
+        return np.ones(self.values.shape, dtype=bool)
+
+    def pick(self, places: Array, inside: Array) -> Pixels:
+        """The pixels at flat places, masked where `inside` is false."""
+        values = self.values.ravel().take(places)
+        if self.mask is not None:
+            return Pixels(values, restrict(self.mask.ravel().take(places), inside))
+        if self.absent is not None:
+            return Pixels(values, (values != self.absent) & inside)
+        return Pixels(values, inside)
+
+
 class LevelCache:
-    """Pyramid levels of raster bands that were read last: values and mask, each (rows, cols)."""
+    """Pyramid levels of raster bands that were read last."""
 
     def __init__(self, capacity_bytes: int) -> None:
         self.capacity_bytes = capacity_bytes
         self.size_bytes = 0
         self.lock = threading.RLock()
-        self.levels: OrderedDict[tuple[RasterBand, int], tuple[Array, Array]] = OrderedDict()
+        self.levels: OrderedDict[tuple[RasterBand, int], Level] = OrderedDict()
 
-    def level(self, band: RasterBand, level: int) -> tuple[Array, Array]:
+    def level(self, band: RasterBand, level: int) -> Level:
         """A level of the pyramid; level 0 is the file itself."""
         with self.lock:
             key = (band, level)
             if key not in self.levels:
                 if level:
-                    values, mask = halved(*self.level(band, level - 1), band.pyramiding)
+                    finer = self.level(band, level - 1)
+                    pixels = halved(finer.values, finer.whole_mask(), band.pyramiding)
                 else:
-                    values, mask = read_band(band)
-                pixels = np.ascontiguousarray(values), _stored_once(mask)
-                self.levels[key] = pixels
-                self.size_bytes += stored_bytes(pixels[0]) + stored_bytes(pixels[1])
+                    pixels = read_band(band)
+                self.levels[key] = Level.of(*pixels)
+                self.size_bytes += self.levels[key].size_bytes
                 while self.size_bytes > self.capacity_bytes and len(self.levels) > 1:
                     _, dropped = self.levels.popitem(last=False)
-                    self.size_bytes -= stored_bytes(dropped[0]) + stored_bytes(dropped[1])
+                    self.size_bytes -= dropped.size_bytes
             self.levels.move_to_end(key)
             return self.levels[key]
 
@@ -85,12 +135,6 @@ def read_band(band: RasterBand) -> tuple[Array, Array]:
             mask &= finite
             values[~finite] = 0
     return values, mask
-
-
-def _stored_once(mask: Array) -> Array:
-    """The mask, in one byte where it is valid everywhere."""
-    everywhere = mask.dtype == bool and bool(mask.all())
-    return np.broadcast_to(np.True_, mask.shape) if everywhere else mask
 
 
 def halved(values: Array, mask: Array, policy: Pyramiding) -> tuple[Array, Array]:
@@ -219,7 +263,7 @@ def _picks_of(grid: PixelGrid, footprint: RasterFootprint, level: int) -> _Picks
     col = np.floor(cols / factor + EDGE_TOLERANCE_PX).astype(np.int64)
     row = np.floor(rows / factor + EDGE_TOLERANCE_PX).astype(np.int64)
     places = np.clip(row, 0, height - 1) * width + np.clip(col, 0, width - 1)
-    return _Picks(places, _stored_once(inside))
+    return _Picks(places, everywhere(grid) if inside.all() else inside)
 
 
 # All bands of a scene, and often all scenes of a collection, lie alike.
@@ -238,11 +282,6 @@ def _reader(
         picks = _PICKS.get((grid, footprint, level), lambda: _picks_of(grid, footprint, level))
         if picks is None:
             return Pixels(np.zeros(grid.shape, dtype), nowhere(grid))
-        values, mask = cache.level(band, level)
-        picked = values.ravel().take(picks.places)
-        if not any(mask.strides):
-            return Pixels(picked, picks.inside)
-        seen = mask.ravel().take(picks.places)
-        return Pixels(picked, restrict(seen, picks.inside))
+        return cache.level(band, level).pick(picks.places, picks.inside)
 
     return compute

@@ -57,7 +57,7 @@ class LocalEarthEngine:
     """
 
     def __init__(
-        self, folder: Path | str | None = None, request_cache_bytes: int = 128 * 2**20
+        self, folder: Path | str | None = None, request_cache_bytes: int = 96 * 2**20
     ) -> None:
         sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
         catalogue = Catalogue(None if folder is None else Path(folder))
