@@ -18,6 +18,9 @@ from local_ml.files import json_bytes, write_whole
 
 TIERS = {"community": 150, "contributor": 1000}
 """EECU-hours that a noncommercial project has in a month."""
+_MONTH = "A month holds " + " and ".join(
+    f"{hours:,} EECU-hours in the {name} tier" for name, hours in TIERS.items()
+)
 WINDOWS = 3
 """How many are measured whole: what a window takes differs with its scenes."""
 
@@ -53,34 +56,28 @@ def tell_hours(
     context: Context, windows: Sequence[AskedWindow], measured: Mapping[str, Any] | None
 ) -> None:
     """Say how long the windows take and what they cost, or that nothing tells it."""
-    tiers = " and ".join(f"{hours:,} in the {name} tier" for name, hours in TIERS.items())
-    month = f"A month holds {tiers.replace(' in', ' EECU-hours in', 1)}"
     probed = [] if measured is None else parse(measured)
-    of = {asked.names: asked.service.made_from(asked.names) for asked in windows} if probed else {}
+    if not probed:
+        why = "`alm90 plan --probe` measures a few requests"
+        context.tell("plan", f"time and EECU-hours: unknown; {why}. {_MONTH}")
+        return
+    of = {asked.names: asked.service.made_from(asked.names) for asked in windows}
     direct = [one for one in probed if one.kind == "direct" and one.made_from in of.values()]
-    if len({one.made_from for one in direct}) < len(of) or not direct:
-        why = (
-            "`alm90 plan --probe` measures a few requests"
-            if not probed
-            else (
-                "the probe was of other covariates or settings; `alm90 plan --probe` measures anew"
-            )
-        )
-        context.tell("plan", f"time and EECU-hours: unknown; {why}. {month}")
+    if {one.made_from for one in direct} != set(of.values()):
+        why = "the probe was of other covariates or settings; `alm90 plan --probe` measures anew"
+        context.tell("plan", f"time and EECU-hours: unknown; {why}. {_MONTH}")
         return
     pixels = [(of[asked.names], asked.window.pixels) for asked in windows]
     at_once = min(len(windows), windows[0].service.requests_at_once)
     by = f"by {len(direct)} windows measured" if len(direct) > 1 else "by one window measured"
     taken = seconds(direct, pixels, at_once)
     cost = eecu_hours(direct, pixels)
-    context.tell(
-        "plan",
-        f"time: {_duration(taken)}, {by}, {at_once} at once"
-        if taken
-        else "time: unknown; no window was answered",
-    )
+    if taken is None:
+        context.tell("plan", "time: unknown; no window was answered")
+    else:
+        context.tell("plan", f"time: {_duration(taken)}, {by}, {at_once} at once")
     if cost is None:
-        context.tell("plan", f"EECU-hours: unknown; the service did not tell. {month}")
+        context.tell("plan", f"EECU-hours: unknown; the service did not tell. {_MONTH}")
         return
     shares = " and ".join(
         f"{_range(Range(100 * cost.low / one, 100 * cost.high / one))} % of a month in the {name} "
