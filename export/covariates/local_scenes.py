@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from export.errors import StudyError
 from export.fingerprints import fingerprint
 
 if TYPE_CHECKING:
@@ -36,15 +37,22 @@ class LocalScenes:
     def _catalogue(self) -> "Catalogue":
         # Imported here: evaluating graphs is no part of a run against the service itself.
         from gee.local.catalogue import Catalogue
+        from gee.local.errors import CatalogueError
 
-        return Catalogue(self._folder)
+        try:
+            return Catalogue(self._folder)
+        except CatalogueError as error:
+            raise StudyError(
+                f"earthengine.url = 'local:...': {error}. Name a folder with a catalogue.json, "
+                "relative to the study"
+            ) from None
 
-    def made_from(self, graph: bytes) -> dict[str, str]:
+    def made_from(self, graph: bytes | str) -> dict[str, str]:
         """Return id → fingerprint of the datasets that a graph (`gee.stack.graph`) names.
 
         Raises
         ------
-        CatalogueError
+        StudyError
             the folder is none, or its catalogue is wrong.
         ExportError
             a file that the catalogue names cannot be read.

@@ -3,6 +3,7 @@
 In: `region.mask` that names polygons, or `region.mask_asset`. Out: covariates/region_mask.tif.
 """
 
+import json
 from typing import Any
 
 from export.covariates.region_mask import vector_files, vector_inside, write_region_mask
@@ -10,7 +11,7 @@ from export.errors import RasterError
 from export.journal import Journal
 from export.progress import Progress
 from export.study import Study
-from export.study.covariates import connect_to_earth_engine
+from export.study.covariates import connect_to_earth_engine, local_scenes
 from export.study.grid import study_geobox
 from gee.errors import AssetError
 from gee.grid import grid_to_json
@@ -21,7 +22,10 @@ def made_from(study: Study, journal: Journal) -> dict[str, Any]:
     region, service = study.settings.region, study.settings.earthengine
     assert region is not None
     files = [] if region.mask is None else vector_files(study.input(region.mask))
+    scenes = local_scenes(study, journal.file_hash) if region.mask_asset else None
+    held = {} if scenes is None else {"scenes": scenes.made_from(json.dumps(region.mask_asset))}
     return {
+        **held,
         "files": [journal.file_hash(path) for path in files],
         "mask": [region.mask_layer, region.mask_crs, region.mask_asset, region.mask_values],
         "service": service.url if service and region.mask_asset else None,

@@ -11,6 +11,10 @@ import pandas as pd
 import pytest
 import rasterio
 
+from export.journal import Journal
+from export.study import Study
+from export.study.region import made_from as made_of_mask
+
 
 def raise_pixel(path: Path, by: int) -> None:
     """Change what a scene holds in its middle, and nothing of its size."""
@@ -105,3 +109,18 @@ def test_a_changed_entry_of_the_catalogue_counts(earth_engine_study: Any) -> Non
     assert study.alm90("sample").exit_code == 0
     after = made_from(study.folder)
     assert {name for name in before if before[name] != after[name]} == {"twi"}
+
+
+def test_a_changed_mask_is_made_anew(earth_engine_study: Any) -> None:
+    """Fault: the region's mask on the service changes, and the map keeps the old region."""
+    study = earth_engine_study
+    study.write(region={"mask_asset": "USGS/SRTMGL1_003"})
+    loaded, journal = Study.load(study.folder), Journal(study.folder / "other.sqlite")
+    try:
+        before = made_of_mask(loaded, journal)
+        raise_pixel(study.folder / "scenes" / "upa.tif", 1)
+        assert made_of_mask(loaded, journal) == before
+        raise_pixel(study.folder / "scenes" / "srtm.tif", 1)
+        assert made_of_mask(loaded, journal) != before
+    finally:
+        journal.close()
