@@ -19,7 +19,7 @@ TILE_OPTIONS: Mapping[str, Any] = {
     "blockysize": BLOCK_PX,
     "interleave": "band",
     "compress": "zstd",
-    "zstd_level": 3,
+    "zstd_level": 1,
     "bigtiff": "if_safer",
 }
 FLOAT_PREDICTOR, INTEGER_PREDICTOR = 3, 2
