@@ -23,7 +23,7 @@ from local_ml.features import Feature, MissingRule
 
 Role = Literal["feature", "auxiliary"]
 
-Given = Mapping[tuple[str, ...], NDArray[np.float32]]
+Given = dict[tuple[str, ...], NDArray[np.float32]]
 """What services gave for a tile: names asked for → (p, rows, cols)."""
 
 

@@ -248,7 +248,23 @@ def _paste(
 def _write_tile(
     plan: TilePlan, stack: CovariateStack, region: Region, given: Given | None
 ) -> dict[str, int]:
-    """Write one tile; return its counts of values out of range."""
+    """Write one tile; return its counts of values out of range. `given` is emptied."""
+    bands, out_of_range = _bands(plan, stack, region, given)
+    if given is not None:
+        given.clear()  # so that it is not held beside the bands while they are compressed
+    tags = {
+        STACK: plan.stack,
+        MADE_FROM: json.dumps(dict(plan.made_from)),
+        OUT_OF_RANGE: json.dumps(out_of_range),
+    }
+    write_covariate_tile(plan.file, plan.tile, bands, stack.covariates, tags)
+    return out_of_range
+
+
+def _bands(
+    plan: TilePlan, stack: CovariateStack, region: Region, given: Given | None
+) -> tuple[NDArray[np.float32], dict[str, int]]:
+    """Return all bands of a tile, the region first, and counts of values out of range."""
     inside = read_region(region, plan.tile)
     values, out_of_range = _held(plan)
     if plan.asked:
@@ -257,14 +273,12 @@ def _write_tile(
         out_of_range |= {
             name: int((outside & inside).sum()) for name, outside in asked.out_of_range.items()
         }
-    out_of_range = {name: out_of_range[name] for name in plan.made_from if name in out_of_range}
-    tags = {
-        STACK: plan.stack,
-        MADE_FROM: json.dumps(dict(plan.made_from)),
-        OUT_OF_RANGE: json.dumps(out_of_range),
-    }
-    write_covariate_tile(plan.file, plan.tile, inside, stack.covariates, values, tags)
-    return out_of_range
+    bands = np.empty((1 + len(plan.made_from), *plan.tile.shape), np.float32)
+    bands[0] = inside
+    for band, name in zip(bands[1:], plan.made_from, strict=True):
+        band[:] = values[name]
+    bands[1:, ~inside] = np.nan
+    return bands, {name: out_of_range[name] for name in plan.made_from if name in out_of_range}
 
 
 def _held(plan: TilePlan) -> tuple[dict[str, NDArray[np.float32]], dict[str, int]]:

@@ -28,25 +28,18 @@ STACK, MADE_FROM, OUT_OF_RANGE = "covariate_stack", "made_from", "pixels_out_of_
 def write_covariate_tile(
     path: Path,
     tile: Tile,
-    inside: NDArray[np.bool_],
+    bands: NDArray[np.float32],
     covariates: Sequence[CovariateInfo],
-    values: Mapping[str, NDArray[np.float32]],
     tags: Mapping[str, str],
 ) -> None:
     """Write one tile.
 
     Parameters
     ----------
-    inside : (rows, cols), pixels of the region
-    covariates : those of the bands, in order
-    values : (rows, cols) of each by name
+    bands : (1 + p, rows, cols), the region first
+    covariates : those of the other bands, in order
     tags : what the file says of itself, besides which tile it is
     """
-    bands = np.empty((1 + len(covariates), *tile.shape), np.float32)
-    bands[0] = inside
-    for band, info in zip(bands[1:], covariates, strict=True):
-        band[:] = values[info.name]
-    bands[1:, ~inside] = np.nan
     write_geotiff(
         path,
         bands,
