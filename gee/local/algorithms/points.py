@@ -23,7 +23,7 @@ from gee.local.shapes import shape_in
 
 PIXELS_A_POINT = 1024
 """A window is worth its size as long as it has no more pixels than this for each of its points."""
-LARGEST_WINDOW_PX = 2**18
+LARGEST_WINDOW_PX = 2**16
 """Beyond it a stack's intermediate results outgrow the cache of a request, and are made anew."""
 
 
