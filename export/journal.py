@@ -9,7 +9,7 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -127,9 +127,25 @@ class Journal:
             ).fetchall()
         return all(self._holds(self._home / path, sha256) for path, sha256 in files)
 
-    def record(self, step: str, key: str, fingerprint: str, files: Iterable[Path]) -> None:
-        """Remember that `step` is done for `key`, with the files that it wrote."""
-        hashed = [(step, key, self._name(path), self.file_hash(path)) for path in files]
+    def record(
+        self,
+        step: str,
+        key: str,
+        fingerprint: str,
+        files: Iterable[Path],
+        sha256: Sequence[str] | None = None,
+    ) -> None:
+        """Remember that `step` is done for `key`, with the files that it wrote.
+
+        Parameters
+        ----------
+        sha256 : of each file, where that is known of what was written; else they are read
+        """
+        files = list(files)
+        hashes = [self.file_hash(path) for path in files] if sha256 is None else sha256
+        hashed = [
+            (step, key, self._name(path), found) for path, found in zip(files, hashes, strict=True)
+        ]
         with self._writing():
             self._forget(step, key)
             self._connection.execute("INSERT INTO done VALUES (?, ?, ?)", (step, key, fingerprint))
@@ -140,6 +156,12 @@ class Journal:
         with self._writing():
             self._forget(step, key)
             self._connection.execute("INSERT INTO failed VALUES (?, ?, ?)", (step, key, reason))
+
+    def forget(self, step: str, keys: Iterable[str]) -> None:
+        """Let `step` count as not done for some keys; their files stay where they are."""
+        with self._writing():
+            for key in keys:
+                self._forget(step, key)
 
     def failures(self, step: str) -> dict[str, str]:
         """Return the keys that `step` failed for last, each with its reason."""

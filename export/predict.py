@@ -128,7 +128,8 @@ def predict_tiles(
                     total += PixelCounts.from_tags(read_info(folders.files(name)[0]).tags)
                 else:
                     total += outcome.counts
-                    journal.record(STEP, name, outcome.made_from, folders.files(name))
+                    files, hashes = folders.files(name), outcome.files_sha256
+                    journal.record(STEP, name, outcome.made_from, files, hashes)
             task.advance()
     made = [part.name for part in parts if part.name in kept]  # other machines keep no order
     return PredictReport(

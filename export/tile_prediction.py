@@ -73,6 +73,8 @@ class TileOutcome:
     skipped : whether they were there already, made from the same
     counts : of the pixels of a tile made now
     reason : why there is no file; None where there is
+    files_sha256 : of its files, in the order of `TileFolders.files`, where another machine told
+        them as it wrote; None where the files are to be hashed here
     """
 
     name: str
@@ -80,6 +82,7 @@ class TileOutcome:
     skipped: bool = False
     counts: PixelCounts = field(default_factory=PixelCounts)
     reason: str | None = None
+    files_sha256: tuple[str, ...] | None = None
 
 
 def predict_job(job: TileJob, predictor: PixelPredictor) -> TileOutcome:

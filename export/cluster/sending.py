@@ -140,13 +140,11 @@ class Cluster:
                 self._client.cancel([future for future, _ in under_way.values()], force=True)
 
     def _send(self, job: TileJob) -> "Future":
-        size = None
         if not is_remote(job.tile):
             job = replace(job, tile=job.tile.absolute())
-            size = job.tile.stat().st_size
         key = f"alm90-{self._needs.mark}-{job.name}"
         try:
-            return self._client.submit(predict_here, job, self._needs, size, key=key, pure=False)
+            return self._client.submit(predict_here, job, self._needs, key=key, pure=False)
         except (OSError, RuntimeError) as error:
             raise lost(self._client) from error
 
@@ -222,6 +220,8 @@ class Cluster:
 def in_place(work: Work, job: TileJob) -> TileOutcome:
     """Put the files of a tile in their place, that of the map last; check them before.
 
+    The outcome holds the hashes that were checked: they are what the journal is to remember.
+
     Raises
     ------
     ClusterError
@@ -242,7 +242,7 @@ def in_place(work: Work, job: TileJob) -> TileOutcome:
             raise WriteError(f"{place} cannot be written: {error.strerror}") from error
     if work.files:
         shutil.rmtree(work.files[0][0].parents[1], ignore_errors=True)
-    return work.outcome
+    return replace(work.outcome, files_sha256=tuple(sha256 for _, sha256 in work.files) or None)
 
 
 def _settled_hash(path: Path, sha256: str) -> str:

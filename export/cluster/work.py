@@ -17,6 +17,7 @@ from export.cluster.fitness import MARK, Needs, require_fit
 from export.errors import ClusterSetupError, WriteError
 from export.journal import file_sha256
 from export.map_tile import TileFolders
+from export.remote import is_remote
 from export.tile_prediction import TileJob, TileOutcome, predict_job
 from local_ml.prediction.predictor import Predictor
 
@@ -38,12 +39,8 @@ class Work:
     machine: str
 
 
-def predict_here(job: TileJob, needs: Needs, tile_bytes: int | None) -> Work:
-    """Predict one tile in this process.
-
-    Parameters
-    ----------
-    tile_bytes : size of the tile where the journal is kept; None where it lies elsewhere
+def predict_here(job: TileJob, needs: Needs) -> Work:
+    """Predict one tile in this process, if it sees the tile that the journal's machine saw.
 
     Raises
     ------
@@ -54,11 +51,10 @@ def predict_here(job: TileJob, needs: Needs, tile_bytes: int | None) -> Work:
     """
     require_fit(needs)
     machine = platform.node()
-    if tile_bytes is not None:
-        reason = _unlike(job.tile, tile_bytes)
-        if reason is not None:
-            outcome = TileOutcome(job.name, "", reason=f"{machine} {reason}")
-            return Work(outcome, (), machine)
+    reason = _unlike(job, needs.mark)
+    if reason is not None:
+        outcome = TileOutcome(job.name, "", reason=f"{machine} {reason}")
+        return Work(outcome, (), machine)
     with _loading:
         predictor = _predictor(needs.model, needs.model_fingerprint)
     # Two workers may be at one tile, where one passed for dead.
@@ -80,14 +76,28 @@ def predict_here(job: TileJob, needs: Needs, tile_bytes: int | None) -> Work:
             shutil.rmtree(needs.unfinished, ignore_errors=True)
 
 
-def _unlike(tile: Path, size: int) -> str | None:
+def _unlike(job: TileJob, mark: str) -> str | None:
+    """Say what is unlike the tile that was hashed where the journal is kept; None if nothing is."""
+    if job.tile_sha256 is None or is_remote(job.tile):
+        return None  # hashed as it is predicted
     try:
-        found = tile.stat().st_size
+        if job.window is None:
+            found = file_sha256(job.tile)
+        else:  # one of many parts
+            status = job.tile.stat()
+            stamp = status.st_size, status.st_mtime_ns, status.st_ino
+            found = _hash_of_large(job.tile, stamp, mark)
     except OSError as error:
-        return f"cannot read {tile}: {error.strerror}"
-    if found != size:
-        return f"sees {found} bytes in {tile}, which has {size} where the journal is kept"
+        return f"cannot read {job.tile}: {error.strerror}"
+    if found != job.tile_sha256:
+        return f"sees other bytes in {job.tile} than there are where the journal is kept"
     return None
+
+
+@lru_cache(maxsize=64)
+def _hash_of_large(tile: Path, _stamp: tuple[int, int, int], _mark: str) -> str:
+    """Hash a tile once a run, while its size, its time and its place on the disk stay."""
+    return file_sha256(tile)
 
 
 @lru_cache(maxsize=2)

@@ -54,6 +54,18 @@ def test_a_file_altered_within_the_tick_of_its_last_look_is_noticed(journal, tmp
     assert not journal.is_done("tiles", "a", "f1")
 
 
+def test_what_was_written_counts_and_not_what_is_read_again(journal, tmp_path):
+    """A file spoilt on its way to its place, remembered as what was made."""
+    file = tmp_path / "tile.tif"
+    file.write_bytes(b"whole")
+    written = file_sha256(file)
+    file.write_bytes(b"spoil")
+    journal.record("tiles", "a", "f1", [file], [written])
+    assert not journal.is_done("tiles", "a", "f1")
+    file.write_bytes(b"whole")
+    assert journal.is_done("tiles", "a", "f1")
+
+
 def test_a_failure_is_not_done_and_is_forgotten_when_it_succeeds(journal, tmp_path):
     journal.record("tiles", "a", "f1", [])
     journal.record_failure("tiles", "a", "truncated")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,10 @@ from export.cluster.sending import cluster
 from export.errors import ClusterError, ClusterSetupError, MissingPackageError, WriteError
 from export.journal import Journal, file_sha256
 from export.map_tile import TileFolders
-from export.predict import STEP
+from export.predict import STEP, predict_tiles
 from export.progress import silent
 from export.steps.predict import predict_folder
-from export.tile_prediction import TileJob, TileOutcome
+from export.tile_prediction import TileJob, TileOutcome, predict_job
 from local_ml.prediction.predictor import Predictor
 
 
@@ -305,6 +306,39 @@ def test_what_arrives_with_other_bytes_is_a_hole(arrived, tmp_path, monkeypatch)
     assert not (tmp_path / "tiles").exists()
 
 
+def test_what_is_spoilt_in_its_place_is_made_again(world, tmp_path):
+    """A disk that loses bits after the check, and a journal that takes them for the tile's."""
+    predictor = Predictor.load(world.model)
+    tile = min(world.tiles.iterdir())
+
+    class Worker:
+        """Makes tiles as a worker does; afterwards the disk spoils that of the map."""
+
+        def outcomes(self, jobs):
+            for job in jobs:
+                own = tmp_path / ".cluster-x" / "own"
+                folders = TileFolders(own / "value", own / "companion", own / "flags")
+                made = predict_job(replace(job, folders=folders), predictor)
+                files = tuple((path, file_sha256(path)) for path in folders.files(job.name))
+                outcome = sending.in_place(sending.Work(made, files, "node3"), job)
+                with job.folders.files(job.name)[0].open("r+b") as file:
+                    file.seek(-1, os.SEEK_END)
+                    file.write(b"!")
+                yield outcome
+
+    def run(machines):
+        folders = TileFolders.of(tmp_path, companion=True)
+        return predict_tiles(
+            [tile], predictor, folders, journal, silent(), workers=1, machines=machines
+        )
+
+    journal = Journal(tmp_path / "journal.sqlite")
+    assert run(Worker()).written == (tile.stem,)
+    assert run(None).written == (tile.stem,)
+    assert run(None).skipped == (tile.stem,)
+    journal.close()
+
+
 def test_what_does_not_arrive_stops_the_run(arrived, monkeypatch):
     monkeypatch.setattr(sending, "SETTLE_SECONDS", 0)
     job, work = arrived
@@ -319,7 +353,9 @@ def test_what_arrives_late_is_waited_for(arrived, tmp_path):
     path = work.files[0][0]
     hidden = path.rename(tmp_path / "hidden")
     threading.Timer(0.3, os.rename, (hidden, path)).start()
-    assert sending.in_place(work, job) == work.outcome
+    outcome = sending.in_place(work, job)
+    assert outcome.files_sha256 == (work.files[0][1],)
+    assert (outcome.made_from, outcome.reason) == ("made from", None)
     assert (tmp_path / "tiles" / "t.tif").read_bytes() == b"bytes"
     assert not path.parents[1].exists()
 

@@ -1,5 +1,6 @@
 """What is asked of a worker before it may predict."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -74,8 +75,7 @@ def job(world, needs):
 
 def test_files_lie_beside_their_place_until_they_are_fetched(needs, job):
     """A worker that comes late, and overwrites what a later run has made."""
-    size = job.tile.stat().st_size
-    first, second = (work.predict_here(job, needs, size) for _ in range(2))
+    first, second = (work.predict_here(job, needs) for _ in range(2))
     assert [sha256 for _, sha256 in first.files] == [sha256 for _, sha256 in second.files]
     paths = [path for done in (first, second) for path, _ in done.files]
     assert len(set(paths)) == 6
@@ -87,17 +87,46 @@ def test_files_lie_beside_their_place_until_they_are_fetched(needs, job):
 def test_a_worker_that_ends_after_its_run_leaves_nothing(needs, job, monkeypatch):
     require_fit(needs)
     (needs.unfinished / MARK).unlink()
-    work.predict_here(job, needs, None)
+    work.predict_here(job, needs)
     assert not needs.unfinished.exists()
 
 
 def test_another_tile_under_that_path_is_a_hole(needs, job, tmp_path):
-    """A machine that has an older copy of the tiles."""
-    done = work.predict_here(job, needs, job.tile.stat().st_size + 1)
-    assert "bytes in " in str(done.outcome.reason)
+    """A machine that has an older copy of the tiles, of the same size, taken for the new ones."""
+    content = bytearray(job.tile.read_bytes())
+    older = replace(job, tile=tmp_path / job.tile.name)
+    older.tile.write_bytes(content)
+    assert work.predict_here(older, needs).outcome.reason is None
+    content[-1] ^= 1
+    status = older.tile.stat()
+    older.tile.write_bytes(content)
+    os.utime(older.tile, ns=(status.st_atime_ns, status.st_mtime_ns))
+    done = work.predict_here(older, needs)
+    assert f"sees other bytes in {older.tile} than there are" in str(done.outcome.reason)
     assert done.files == ()
-    done = work.predict_here(replace(job, tile=tmp_path / "z.tif"), needs, 10)
+    done = work.predict_here(replace(job, tile=tmp_path / "z.tif"), needs)
     assert "No such file" in str(done.outcome.reason)
+
+
+def test_the_parts_of_a_large_tile_are_looked_at_once(needs, job, tmp_path, monkeypatch):
+    """A gigabyte hashed for each of its parts; or a tile of the next run that is not looked at."""
+    hashed = []
+    monkeypatch.setattr(work, "file_sha256", lambda path: hashed.append(path) or file_sha256(path))
+    large = replace(job, tile=tmp_path / job.tile.name)
+    large.tile.write_bytes(job.tile.read_bytes())
+    parts = [replace(large, name=f"p{row}", window=((row, row + 8), (0, 16))) for row in (0, 8)]
+    for part in parts:
+        assert work.predict_here(part, needs).outcome.reason is None
+    assert hashed.count(large.tile) == 1
+    content = bytearray(large.tile.read_bytes())
+    content[-1] ^= 1
+    large.tile.write_bytes(content)
+    for part in parts:
+        assert "sees other bytes" in str(work.predict_here(part, needs).outcome.reason)
+    assert hashed.count(large.tile) == 2
+    (needs.unfinished / MARK).write_text("2")
+    work.predict_here(parts[0], replace(needs, mark="2"))
+    assert hashed.count(large.tile) == 3
 
 
 def test_a_full_disk_names_the_machine(needs, job, monkeypatch):
@@ -106,9 +135,9 @@ def test_a_full_disk_names_the_machine(needs, job, monkeypatch):
 
     monkeypatch.setattr(work, "predict_job", refuse)
     with pytest.raises(WriteError, match=f"^{work.platform.node()}: t.tif cannot be written"):
-        work.predict_here(job, needs, None)
+        work.predict_here(job, needs)
 
 
 def test_a_model_that_was_exchanged_is_refused(needs, job):
     with pytest.raises(ClusterSetupError, match="another model"):
-        work.predict_here(job, replace(needs, model_fingerprint="f" * 64), None)
+        work.predict_here(job, replace(needs, model_fingerprint="f" * 64))
