@@ -220,7 +220,10 @@ class _Fetch:
         return brought
 
     def _export(self, piece: "Piece", place: "Place") -> "Export":
-        """Return the export of a piece; its name holds the key of all that makes its pixels."""
+        """Return the export of a piece; its name holds the key of all that makes its pixels.
+
+        That is more than the graph: of a folder's scenes also what they hold.
+        """
         from gee.batch import Export
         from gee.pixels import request_grid
         from gee.stack import graph
@@ -228,7 +231,8 @@ class _Fetch:
         row, col, height, width = piece.window
         window = self._grid[row : row + height, col : col + width]
         image = self._provider.composite(piece.names, window)
-        parts = [graph(image).decode(), piece.names, request_grid(window)]
+        made_from = self._provider.made_from(piece.names)
+        parts = [graph(image).decode(), piece.names, request_grid(window), made_from]
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         name = f"{piece.group}_r{row:05d}_c{col:05d}_{key[:_KEY_LENGTH]}"
         label = f"{piece.group}-r{row:05d}-c{col:05d}"
