@@ -35,6 +35,9 @@ CREATE TABLE hashes (
 ) WITHOUT ROWID;
 """
 
+_TABLES = ("done", "written", "failed")
+"""Those that speak of a step and a key."""
+
 # A file written within the clock tick of its last look keeps its time stamp; only the hash of one
 # that has rested is remembered.
 _AT_REST_NS = 2_000_000_000
@@ -151,10 +154,15 @@ class Journal:
             self._connection.execute("INSERT INTO done VALUES (?, ?, ?)", (step, key, fingerprint))
             self._connection.executemany("INSERT INTO written VALUES (?, ?, ?, ?)", hashed)
 
-    def record_failure(self, step: str, key: str, reason: str) -> None:
-        """Remember why `step` could not be done for `key`; it counts as not done."""
+    def record_failure(self, step: str, key: str, reason: str, keep: bool = False) -> None:
+        """Remember why `step` could not be done for `key`; it counts as not done.
+
+        Parameters
+        ----------
+        keep : what it did before, from other inputs, stays and is remembered as such
+        """
         with self._writing():
-            self._forget(step, key)
+            self._forget(step, key, ("failed",) if keep else _TABLES)
             self._connection.execute("INSERT INTO failed VALUES (?, ?, ?)", (step, key, reason))
 
     def forget(self, step: str, keys: Iterable[str]) -> None:
@@ -229,8 +237,8 @@ class Journal:
         except ExportError:
             return False
 
-    def _forget(self, step: str, key: str) -> None:
-        for table in ("done", "written", "failed"):
+    def _forget(self, step: str, key: str, tables: Sequence[str] = _TABLES) -> None:
+        for table in tables:
             self._connection.execute(f"DELETE FROM {table} WHERE step = ? AND key = ?", (step, key))
 
     def _name(self, path: Path) -> str:

@@ -12,13 +12,15 @@ from pathlib import Path
 from export.covariates.provider import CovariateStack
 from export.covariates.region import Region
 from export.covariates.source import source_parts
-from export.covariates.tiles import FORMAT_VERSION, MADE_FROM, REGION_BAND, tag
-from export.errors import StudyError
+from export.covariates.tiles import FORMAT_VERSION, MADE_FROM, REGION_BAND, STACK, tag
+from export.errors import RasterError, StudyError
 from export.fingerprints import fingerprint
 from export.journal import Journal
+from export.rasters import read_info
 from gee.grid import Tile, grid_to_json
 
 STEP = "covariate_tiles"
+_LAST_PLANNED = "covariate_stack"
 
 
 @dataclass(frozen=True)
@@ -111,3 +113,32 @@ def plan_tiles(
         return TilePlan(tile, file, made_from, whole, key, done, kept)
 
     return [plan(tile) for tile in tiles]
+
+
+def remember_stack(plans: Sequence[TilePlan], journal: Journal) -> None:
+    """Remember what an export is about to make, so that `outdated_tiles` tells what it is not."""
+    for stack in {plan.stack for plan in plans}:
+        journal.record(_LAST_PLANNED, "", stack, [])
+
+
+def outdated_tiles(files: Sequence[Path], journal: Journal) -> list[Path]:
+    """Return the tiles that are not what the last export was to make.
+
+    They hold bands of earlier settings: the export failed for them, or did not come to them.
+
+    Parameters
+    ----------
+    files : tiles of the study; one that cannot be read is not judged
+    """
+    wanted = journal.made_from(_LAST_PLANNED, "")
+    return (
+        [] if wanted is None else [path for path in files if _stack_of(path) not in (wanted, None)]
+    )
+
+
+def _stack_of(path: Path) -> str | None:
+    """Return which stack a tile says that it holds; empty where it says none, None: unreadable."""
+    try:
+        return read_info(path).tags.get(STACK, "")
+    except RasterError:
+        return None

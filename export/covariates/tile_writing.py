@@ -87,7 +87,8 @@ def write_covariate_tiles(
     """Write the tiles that are not done, each with what its plan asks for.
 
     A tile whose raster cannot be read fails alone, one of which the service refuses a window fails
-    with those that share the window: they are recorded, and the others are made.
+    with those that share the window: they are recorded, and the others are made. Of a tile that
+    failed the earlier file stays only where bands of it are still of use.
 
     Parameters
     ----------
@@ -111,11 +112,11 @@ def write_covariate_tiles(
     ended: dict[str, _Ended] = {}
     refused = answered = 0
     with progress.task("covariate tiles", len(plans)) as task:
-        for tiles, error in in_order(work.do, items, max(workers, stack.requests_at_once)):
+        for tiles, read, error in in_order(work.do, items, max(workers, stack.requests_at_once)):
             for one in tiles:
                 ended[one.plan.tile.name] = one
                 task.advance()
-            answered += error is None
+            answered += read
             refused += error is not None
             if error is not None and refused >= REFUSED_AT_FIRST and not answered:
                 raise error
@@ -131,9 +132,10 @@ class _Ended(NamedTuple):
 
 
 class _Done(NamedTuple):
-    """What one piece of work ended: some tiles; or the service refused it."""
+    """What one piece of work ended: some tiles; by a window read, or one that was refused."""
 
     tiles: list[_Ended]
+    read: bool
     refused: ServiceError | None
 
 
@@ -158,6 +160,7 @@ class _Work:
         windows: Sequence[AskedWindow],
     ) -> None:
         self._stack, self._region, self._journal = stack, region, journal
+        self._failed_before = journal.failures(STEP)
         of = {plan.tile.name: plan for plan in plans}
         self._open: dict[str, _Open] = {}
         for asked in windows:
@@ -170,18 +173,19 @@ class _Work:
     def do(self, item: TilePlan | AskedWindow) -> _Done:
         """Write a tile that needs no service, or read a window and write what is whole by it."""
         if isinstance(item, TilePlan):
-            return _Done([self._write(item, None)], None)
+            return _Done([self._write(item, None)], False, None)
         with self._lock:
             wanted = any(tile.name in self._open for tile in item.window.tiles)
         if not wanted:
-            return _Done([], None)  # all its tiles have failed by other windows
+            return _Done([], False, None)  # all its tiles have failed by other windows
         try:
             values = item.read(self._region.geobox)
         except (RefusedError, TooLargeError) as error:
-            return _Done([self._failed(one.plan, error) for one in self._close(item)], error)
+            failed = [self._failed(one.plan, error) for one in self._close(item)]
+            return _Done(failed, False, error)
         whole = self._put(item, values)
         del values
-        return _Done([self._write(one.plan, one.given) for one in whole], None)
+        return _Done([self._write(one.plan, one.given) for one in whole], True, None)
 
     def _close(self, asked: AskedWindow) -> list[_Open]:
         """Forget the tiles that a window should have served; return those not failed before."""
@@ -210,6 +214,8 @@ class _Work:
 
     def _write(self, plan: TilePlan, given: Given | None) -> _Ended:
         if plan.done:
+            if plan.tile.name in self._failed_before:  # with settings that were taken back since
+                self._journal.record(STEP, plan.tile.name, plan.key, [plan.file])
             return _Ended(plan, None, tag(plan.file, OUT_OF_RANGE))
         try:
             with self._writers:
@@ -223,8 +229,11 @@ class _Work:
         return _Ended(plan, None, out_of_range)
 
     def _failed(self, plan: TilePlan, error: ExportError | ServiceError) -> _Ended:
-        plan.file.unlink(missing_ok=True)  # one of other inputs must not stand in for it
-        self._journal.record_failure(STEP, plan.tile.name, str(error))
+        # One of other inputs must not stand in for it; but bands that are still of use may have
+        # cost hours. The file says what they are made from, so that nothing else takes it as new.
+        if not plan.kept:
+            plan.file.unlink(missing_ok=True)
+        self._journal.record_failure(STEP, plan.tile.name, str(error), keep=bool(plan.kept))
         return _Ended(plan, error, {})
 
 

@@ -75,6 +75,11 @@ class Context:
         logger.info(line)
         self.say(line)
 
+    @property
+    def tiles_told_of(self) -> set[str]:
+        """Names of the tiles that are among the holes."""
+        return {hole.split(":")[0].split()[-1] for hole in self.holes}
+
     def hole(self, text: str) -> None:
         """Keep in mind, and in the log, what could not be made although the run goes on."""
         logger.error("hole: %s", text)

@@ -59,7 +59,7 @@ def mosaic_step(context: Context) -> None:
         _expected(context, region),
         settings.map.workers,
     )
-    named = {hole.split(":")[0].split()[-1] for hole in context.holes}
+    named = context.tiles_told_of
     for name in reports[0].holes:
         if name not in named:
             context.hole(f"map tile {name} is missing")

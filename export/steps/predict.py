@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from export.covariates.tile_plans import outdated_tiles
 from export.covariates.tiles import tile_files
 from export.errors import NoSkillError, StudyError, TileError
 from export.journal import Journal
@@ -42,11 +43,12 @@ def predict_step(context: Context, force: bool = False, scheduler: str | None = 
     folder = context.require(study.covariates_folder / "tiles", "export")
     settings = study.settings.map
     folders = TileFolders.of(study.map_folder, settings.companion)
+    tiles = _up_to_date(context, tile_files(folder))
     with _machines(
         scheduler, study.model_folder, predictor, folder, study.map_folder, context.say
     ) as machines:
         report = predict_tiles(
-            tile_files(folder),
+            tiles,
             predictor,
             folders,
             context.journal,
@@ -66,6 +68,22 @@ def predict_step(context: Context, force: bool = False, scheduler: str | None = 
     if not report.files:
         raise TileError("no map tile could be made")
     context.tell("predict", _told(report))
+
+
+def _up_to_date(context: Context, files: list[Path]) -> list[Path]:
+    """Return the covariate tiles that are as the last export was to make them; tell the others."""
+    outdated = set(outdated_tiles(files, context.journal))
+    told = context.tiles_told_of  # an export of the same run has said why
+    remedy = f"`alm90 export {context.study.folder}` makes them anew"
+    if len(outdated) == len(files):
+        raise TileError(f"all covariate tiles hold covariates of earlier settings; {remedy}")
+    for path in files:
+        if path in outdated and path.stem not in told:
+            context.hole(
+                f"map tile {path.stem}: its covariate tile holds covariates of earlier settings; "
+                f"{remedy.replace('them', 'it')}"
+            )
+    return [path for path in files if path not in outdated]
 
 
 def require_skill(no_skill: str | None, force: bool, command: str) -> None:

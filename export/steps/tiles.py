@@ -11,7 +11,12 @@ from odc.geo.geobox import GeoBox
 from export.covariates.provider import CovariateInfo, CovariateStack
 from export.covariates.region import Region, region_extents
 from export.covariates.sampling import skew_check
-from export.covariates.tile_plans import TilePlan, plan_tiles, stack_fingerprint
+from export.covariates.tile_plans import (
+    TilePlan,
+    plan_tiles,
+    remember_stack,
+    stack_fingerprint,
+)
 from export.covariates.tile_writing import TilesReport, write_covariate_tiles
 from export.errors import TileError
 from export.steps.context import Context
@@ -59,8 +64,9 @@ def tiles_step(context: Context, everything: bool = False) -> None:
     tiles = [one.tile for one in extents.values()]
     folder = study.covariates_folder / "tiles"
     plans = plan_tiles(stack, region, tiles, folder, context.journal)
+    remember_stack(plans, context.journal)
     _tell_plan(context, plans)
-    fetched = on_its_path(context, stack, plans)
+    fetched = on_its_path(context, stack, plans, extents)
     report = write_covariate_tiles(
         fetched, region, plans, context.journal, context.progress, settings.map.workers, extents
     )
