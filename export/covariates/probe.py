@@ -4,11 +4,17 @@ In: windows measured. Out: seconds and EECU-hours as ranges: the least and the m
 measured windows took a pixel, times all pixels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, TypeAdapter
 
 SCHEMA_VERSION = 1
+
+Kind = Literal["direct", "group"]
+Side = Annotated[int, Field(gt=0)]
+Spent = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -27,18 +33,21 @@ class Measured:
     refused : why a request was refused as too heavy, before it was divided
     """
 
-    kind: str
+    kind: Kind
     names: tuple[str, ...]
     made_from: str
-    shape: tuple[int, int]
+    shape: tuple[Side, Side]
     first: tuple[int, int]
-    seconds: float | None
-    eecu_seconds: float | None
+    seconds: Spent | None
+    eecu_seconds: Spent | None
     refused: str | None
 
     @property
     def pixels(self) -> int:
         return self.shape[0] * self.shape[1]
+
+
+_MEASURED = TypeAdapter(list[Measured])
 
 
 class Range(NamedTuple):
@@ -53,26 +62,17 @@ def to_json(found: Sequence[Measured]) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, "kinds": [vars(one) for one in found]}
 
 
-def parse(document: Mapping[str, Any]) -> list[Measured]:
-    """Return what `probe.json` held; what is not ours is left out."""
-    found = []
-    for entry in document["kinds"]:
-        try:
-            found.append(
-                Measured(
-                    kind=str(entry["kind"]),
-                    names=tuple(entry["names"]),
-                    made_from=str(entry["made_from"]),
-                    shape=(int(entry["shape"][0]), int(entry["shape"][1])),
-                    first=(int(entry["first"][0]), int(entry["first"][1])),
-                    seconds=entry["seconds"],
-                    eecu_seconds=entry["eecu_seconds"],
-                    refused=entry["refused"],
-                )
-            )
-        except (KeyError, TypeError, ValueError, IndexError):
-            continue
-    return found
+def parse(document: Any) -> list[Measured]:
+    """Return what `probe.json` held.
+
+    Raises
+    ------
+    ValueError
+        where it is of another version, or an entry is not one of ours; the text says which.
+    """
+    if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError(f"its schema_version is not {SCHEMA_VERSION}")
+    return _MEASURED.validate_python(document.get("kinds"))
 
 
 def seconds(

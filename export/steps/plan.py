@@ -133,9 +133,9 @@ def _tell_requests(
     assert study.settings.earthengine is not None
     costs = [asked.cost for asked in windows]
     requests, size = sum(one.requests for one in costs), sum(one.size_bytes for one in costs)
-    measured = read_probe(study.covariates_folder)
+    probed = read_probe(study.covariates_folder)
     pixels = sum(asked.window.pixels for asked in windows)
-    path = choose_path(study.settings.earthengine, wanted, measured, pixels)
+    path = choose_path(study.settings.earthengine, wanted, probed, pixels, connected)
     if windows:
         context.tell("plan", f"path {path.path}: {path.why}")
     if path.path != "direct":
@@ -148,7 +148,7 @@ def _tell_requests(
         "tiles (computePixels)",
     )
     if windows:
-        tell_hours(context, windows, measured if connected else None)
+        tell_hours(context, windows, probed if connected else None)
 
 
 def _tell_disk(context: Context, tiles: Sequence[Tile], covariates: int) -> None:

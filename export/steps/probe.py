@@ -5,11 +5,10 @@ the terminal. What the service does not tell stays unknown.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from export.covariates.export_path import PROBE_FILE
-from export.covariates.probe import Measured, Range, eecu_hours, parse, seconds, to_json
+from export.covariates.probe import Kind, Measured, Range, eecu_hours, seconds, to_json
 from export.covariates.provider import AskedWindow, CovariateStack
 from export.covariates.region import Extent
 from export.steps.context import Context
@@ -35,6 +34,7 @@ def probe(context: Context, stack: CovariateStack, extents: Sequence[Extent]) ->
         return
     chosen = _spread(windows)
     groups = _groups(stack, chosen[0])
+    times: list[tuple[Kind, tuple[str, ...], AskedWindow]]
     times = [("direct", one.names, one) for one in chosen]
     times += [("group", names, chosen[len(chosen) // 2]) for names in groups]
     requests = sum(one.service.cost(names, one.window.shape).requests for _, names, one in times)
@@ -53,10 +53,9 @@ def probe(context: Context, stack: CovariateStack, extents: Sequence[Extent]) ->
 
 
 def tell_hours(
-    context: Context, windows: Sequence[AskedWindow], measured: Mapping[str, Any] | None
+    context: Context, windows: Sequence[AskedWindow], probed: Sequence[Measured] | None
 ) -> None:
     """Say how long the windows take and what they cost, or that nothing tells it."""
-    probed = [] if measured is None else parse(measured)
     if not probed:
         why = "`alm90 plan --probe` measures a few requests"
         context.tell("plan", f"time and EECU-hours: unknown; {why}. {_MONTH}")
@@ -104,7 +103,7 @@ def _groups(stack: CovariateStack, asked: AskedWindow) -> list[tuple[str, ...]]:
     return [tuple(name for name in asked.names if group[name] == kind) for kind in kinds]
 
 
-def _measure(context: Context, kind: str, names: tuple[str, ...], asked: AskedWindow) -> Measured:
+def _measure(context: Context, kind: Kind, names: tuple[str, ...], asked: AskedWindow) -> Measured:
     from gee.eecu import eecu_seconds, profiled
 
     grid = context.region().geobox

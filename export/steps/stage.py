@@ -5,7 +5,6 @@ In: what the tiles ask for. Out: a stack whose tiles take the same pixels from w
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from export.covariates.export_path import ExportPath, choose_path, read_probe
 from export.covariates.provider import CovariateStack
+from export.covariates.tile_writing import windows_needed
 from export.errors import TileError
 from export.steps.context import Context
 from export.study import Study
 
 if TYPE_CHECKING:
     from export.covariates.earth_engine import EarthEngineProvider
+    from export.covariates.region import Extent
     from export.covariates.staging.bringing import Brought
     from export.covariates.staging.drive import DriveFiles
     from export.covariates.staging.pieces import Piece
@@ -31,7 +32,10 @@ _KEY_LENGTH = 16
 
 
 def on_its_path(
-    context: Context, stack: CovariateStack, plans: "Sequence[TilePlan]"
+    context: Context,
+    stack: CovariateStack,
+    plans: "Sequence[TilePlan]",
+    extents: "Mapping[str, Extent]",
 ) -> CovariateStack:
     """Return the stack as it is to be read, once batch exports have brought what it needs.
 
@@ -39,6 +43,7 @@ def on_its_path(
     ----------
     stack : as it is computed
     plans : of all tiles that touch the region
+    extents : by tile, where the region lies in it
 
     Raises
     ------
@@ -52,10 +57,10 @@ def on_its_path(
     provider = None if settings is None else _provider(stack, asked)
     if settings is None or provider is None:
         return stack
-    pixels = sum(math.prod(plan.tile.shape) for plan in plans if plan.asked)
-    probe = read_probe(context.study.covariates_folder)
+    pixels = sum(asked.window.pixels for asked in windows_needed(stack, plans, extents))
+    probed = read_probe(context.study.covariates_folder)
     wanted = stack.select([name for name in stack.names if name in asked])
-    path = choose_path(settings, wanted, probe, pixels)
+    path = choose_path(settings, wanted, probed, pixels)
     context.tell("export", f"path {path.path}: {path.why}")
     if path.path == "direct":
         return stack

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from export.covariates.export_path import choose_path, read_probe
-from export.covariates.provider import CovariateStack
+from export.covariates.probe import parse
+from export.covariates.provider import CovariateInfo, CovariateStack
 from export.errors import ExportError, StudyError
 from export.study.folder import parse_study
 from gee.settings import EarthEngineSettings
@@ -19,22 +20,45 @@ FOLDER = "projects/me/assets/alm90"
 REGION = "[region]\nwest = 93\nsouth = 35\neast = 93.1\nnorth = 35.1\n[grid]\npixel_size = 0.01\n"
 
 
+REFUSED: dict[str, Any] = {"refused": "memory", "seconds": None}
+
+
 def probe(**measured: Any) -> dict[str, Any]:
     kind = {
-        "kind": "direct", "names": ["vv_thaw_ascending", "slope"], "shape": [100, 200],
-        "seconds": 10.0, "eecu_seconds": None, "refused": None, **measured,
+        "kind": "direct", "names": ["vv_thaw_ascending", "slope"], "made_from": "now",
+        "shape": [100, 200], "first": [0, 0], "seconds": 10.0, "eecu_seconds": None,
+        "refused": None, **measured,
     }  # fmt: skip
     return {"schema_version": 1, "kinds": [kind]}
+
+
+class OneService:
+    """A service that says what its covariates are made from, and nothing else."""
+
+    covariates = tuple(
+        CovariateInfo(name, "1", "nodata", "any", categorical=False, source="")
+        for name in ("vv_thaw_ascending", "slope", "ndvi_median")
+    )
+
+    @property
+    def service(self) -> OneService:
+        return self
+
+    def made_from(self, names: Any) -> str:
+        return "now"
 
 
 def chosen(
     measured: dict[str, Any] | None,
     names: tuple[str, ...] = ("vv_thaw_ascending", "slope", "own"),
     pixels: int = 20_000,
+    connected: bool = True,
     **given: Any,
 ) -> tuple[str, str]:
     settings = EarthEngineSettings(**{"staging_folder": FOLDER, "workers": 4, **given})
-    return choose_path(settings, CovariateStack((), names), measured, pixels)
+    stack = CovariateStack((OneService(),), names)  # type: ignore[arg-type]
+    probed = None if measured is None else parse(measured)
+    return choose_path(settings, stack, probed, pixels, connected)
 
 
 @pytest.mark.parametrize(
@@ -42,16 +66,23 @@ def chosen(
     [
         (None, {}, "direct", "no probe"),
         (probe(), {}, "direct", "answered in time"),
-        (probe(refused="memory"), {}, "staged", r"vv_thaw_ascending was refused \(memory\)"),
+        (probe(**REFUSED), {}, "staged", r"vv_thaw_ascending was refused \(memory\)"),
         (probe(seconds=None), {}, "staged", "was refused"),
+        (probe(refused="memory"), {}, "direct", "answered in time"),
+        (probe(refused="timed out", seconds=400.0), {}, "direct", "answered in time"),
+        (probe(refused="memory", seconds=700_000.0), {"workers": 1}, "staged", "take 8 days"),
+        (probe(**REFUSED, made_from="before"), {}, "direct", "of other covariates or settings"),
+        (probe(**REFUSED, names=["vv_thaw_ascending", "gone"]), {}, "direct", "of other covariate"),
+        (probe(**REFUSED), {"connected": False}, "direct", "without a connection"),
+        (None, {"connected": False}, "direct", "no probe"),
         (probe(seconds=151.0), {}, "staged", "took 151 s of the 300"),
         (probe(), {"pixels": 20_000 * 4 * 8640 * 8}, "staged", "all would take 8 days"),
         (probe(), {"pixels": 20_000 * 4 * 8640 * 6}, "direct", "answered in time"),
-        (probe(refused="memory", kind="group"), {}, "direct", "answered in time"),
-        (probe(refused="memory", names=["ndvi_median"]), {}, "direct", "answered in time"),
-        (probe(refused="memory"), {"names": ("slope", "own")}, "direct", "many scenes"),
-        (probe(refused="memory"), {"staging_folder": None}, "direct", "staging_folder is named"),
-        (probe(refused="memory"), {"path": "direct"}, "direct", "the study says"),
+        (probe(**REFUSED, kind="group"), {}, "direct", "no probe"),
+        (probe(**REFUSED, names=["ndvi_median"]), {}, "direct", "no probe"),
+        (probe(**REFUSED), {"names": ("slope", "own")}, "direct", "many scenes"),
+        (probe(**REFUSED), {"staging_folder": None}, "direct", "staging_folder is named"),
+        (probe(**REFUSED), {"path": "direct"}, "direct", "the study says"),
         (None, {"path": "bucket", "bucket": "my-bucket"}, "bucket", "the study says"),
         (None, {"path": "drive", "drive_files": "drive"}, "drive", "the study says"),
         (None, {"path": "staged"}, "staged", "the study says"),
@@ -71,16 +102,31 @@ class TestProbe:
         assert read_probe(tmp_path) is None
 
     @pytest.mark.parametrize(
-        "content", ["{", "[]", '{"schema_version": 2, "kinds": []}', '{"schema_version": 1}']
+        ("content", "why"),
+        [
+            ("{", "Expecting"),
+            ("[]", "schema_version"),
+            ('{"schema_version": 2, "kinds": []}', "schema_version"),
+            ('{"schema_version": 1}', "kinds: "),
+            ('{"schema_version": 1, "kinds": [{}]}', r"kinds\.0\.kind: Field required"),
+            ('{"schema_version": 1, "kinds": [null]}', r"kinds\.0: "),
+            (json.dumps(probe(shape=[0, 5])), r"kinds\.0\.shape\.0: Input should be greater"),
+            (json.dumps(probe(seconds="long")), r"kinds\.0\.seconds: "),
+            (json.dumps(probe(seconds=float("nan"))), r"kinds\.0\.seconds: "),
+            (json.dumps(probe(names=None)), r"kinds\.0\.names: "),
+        ],
     )
-    def test_one_of_another_kind_is_named(self, tmp_path: Path, content: str) -> None:
+    def test_one_of_another_kind_is_named(self, tmp_path: Path, content: str, why: str) -> None:
+        """Fault: a traceback amid an export."""
         (tmp_path / "probe.json").write_text(content, "utf-8")
-        with pytest.raises(ExportError, match=r"probe\.json is no probe of this version"):
+        with pytest.raises(ExportError) as caught:
             read_probe(tmp_path)
+        assert re.search(rf"probe\.json is no probe of this version \(.*{why}", str(caught.value))
+        assert "\n" not in str(caught.value)
 
     def test_one_of_ours(self, tmp_path: Path) -> None:
         (tmp_path / "probe.json").write_text(json.dumps(probe()), "utf-8")
-        assert read_probe(tmp_path) == probe()
+        assert read_probe(tmp_path) == parse(probe())
 
 
 @pytest.mark.parametrize(

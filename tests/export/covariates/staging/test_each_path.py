@@ -11,13 +11,15 @@ import shutil
 from typing import Any
 
 import ee
+import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
+from export.covariates.export_path import LONGEST_EXPORT_S
 from gee.session import local_service
 
 FOLDER = "projects/alm90-local/assets/alm90"
-HEAVY = "air_temperature"
 
 
 def bring_from_drive(staged_study: Any) -> None:
@@ -219,21 +221,61 @@ class TestTooHeavy:
 
 class TestAuto:
     @staticmethod
-    def write_probe(staged_study: Any, **measured: Any) -> None:
-        kind = {
-            "kind": "direct", "names": [HEAVY], "shape": [32, 32], "seconds": 2.0,
-            "eecu_seconds": None, "refused": None, **measured,
-        }  # fmt: skip
-        (staged_study.folder / "covariates" / "probe.json").write_text(
-            json.dumps({"schema_version": 1, "kinds": [kind]}), "utf-8"
-        )
+    def probe(staged_study: Any, **measured: Any) -> None:
+        """Have a probe measured, and let it have come out otherwise."""
+        assert staged_study.study.alm90("plan", "--probe").exit_code == 0
+        file = staged_study.folder / "covariates" / "probe.json"
+        document = json.loads(file.read_text("utf-8"))
+        for one in document["kinds"]:
+            one.update(measured)
+        file.write_text(json.dumps(document), "utf-8")
+        staged_study.forget_requests()
 
     def test_stages_what_a_probe_showed_to_be_too_heavy(self, staged_study: Any) -> None:
-        self.write_probe(staged_study, refused="User memory limit exceeded")
         staged_study.use(staging_folder=FOLDER)
+        self.probe(staged_study, refused="User memory limit exceeded", seconds=None)
         done = staged_study.export()
-        assert "path staged: a probe of air_temperature was refused (User memory" in done.stdout
+        why = "path staged: a probe of air_temperature, precipitation was refused (User memory"
+        assert why in done.stdout
         assert staged_study.tiles_are_those_of_the_direct_path()
+
+    def test_a_probe_of_other_settings_is_not_believed(self, staged_study: Any) -> None:
+        """Fault: fewer years are staged because more were refused."""
+        staged_study.use(staging_folder=FOLDER)
+        self.probe(staged_study, refused="User memory limit exceeded", seconds=None)
+        staged_study.use(years=[2018, 2019])
+        assert staged_study.study.alm90("sample").exit_code == 0
+        why = "path direct: the probe was of other covariates or settings"
+        assert why in staged_study.study.alm90("plan").stdout
+        assert why in staged_study.export().stdout
+        assert staged_study.sent("image:export") == 0
+
+    def test_a_window_that_was_divided_and_answered_does_not_stage(self, staged_study: Any) -> None:
+        staged_study.use(staging_folder=FOLDER)
+        self.probe(staged_study, refused="User memory limit exceeded", seconds=3.0)
+        assert "path direct: the probe was answered in time" in staged_study.export().stdout
+
+    @pytest.mark.parametrize("path", ["direct", "staged"])
+    def test_the_plan_and_the_export_count_the_same_pixels(
+        self, staged_study: Any, path: str
+    ) -> None:
+        """Fault: whole tiles in the one, the windows around the region's pixels in the other."""
+        mask = np.zeros((64, 64), np.uint8)
+        mask[20:44, 20:44] = 1
+        with rasterio.open(
+            staged_study.folder / "mask.tif", "w", driver="GTiff", count=1, height=64, width=64,
+            dtype="uint8", crs="EPSG:4326", transform=Affine(0.002, 0, 93, 0, -0.002, 35.128),
+        ) as dataset:  # fmt: skip
+            dataset.write(mask, 1)
+        staged_study.study.write(region={"mask": "mask.tif"})
+        staged_study.use(staging_folder=FOLDER, workers=1)
+        for command in ("sites", "sample"):
+            assert staged_study.study.alm90(command).exit_code == 0
+        # By the windows around 24 x 24 pixels, not by four tiles of 32 x 32, all takes a week.
+        week_s = LONGEST_EXPORT_S * (1.01 if path == "staged" else 0.99)
+        self.probe(staged_study, seconds=week_s, shape=[24, 24], refused="divided")
+        assert f"path {path}: " in staged_study.study.alm90("plan").stdout
+        assert f"path {path}: " in staged_study.export().stdout
 
     def test_is_direct_without_a_probe(self, staged_study: Any) -> None:
         staged_study.use(staging_folder=FOLDER)
