@@ -75,6 +75,19 @@ def test_a_failure_is_not_done_and_is_forgotten_when_it_succeeds(journal, tmp_pa
     assert journal.failures("tiles") == {}
 
 
+def test_a_failure_may_leave_what_was_done_before(journal, tmp_path):
+    """Fault: a file whose bands are still of use counts as unknown."""
+    (tmp_path / "a.tif").write_bytes(b"a")
+    journal.record("tiles", "a", "old", [tmp_path / "a.tif"])
+    journal.record_failure("tiles", "a", "refused", keep=True)
+    journal.record_failure("tiles", "a", "refused again", keep=True)
+    assert journal.failures("tiles") == {"a": "refused again"}
+    assert journal.is_done("tiles", "a", "old")
+    assert not journal.is_done("tiles", "a", "new")
+    journal.record_failure("tiles", "a", "gone")
+    assert not journal.is_unaltered("tiles", "a")
+
+
 def test_it_survives_reopening_and_moving_the_study(tmp_path):
     study = tmp_path / "study"
     study.mkdir()

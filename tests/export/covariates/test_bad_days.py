@@ -56,6 +56,45 @@ def test_an_export_that_is_refused_from_the_start_ends(
     assert len(study.pixel_requests()) < 4 * 4
 
 
+def test_a_resumed_export_that_is_refused_from_its_start_ends(
+    earth_engine_study: Any,
+    fault: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault: a tile that was there already counts as an answer of the service."""
+    study = earth_engine_study
+    monkeypatch.setattr("export.covariates.tile_writing.REFUSED_AT_FIRST", 1)
+    study.write_small_requests()
+    assert study.alm90("export").exit_code == 0
+    for path in sorted((study.folder / "covariates" / "tiles").iterdir())[1:]:
+        path.unlink()
+    assert study.alm90("sample").exit_code == 0
+    fault("memory", times=None)
+    done = study.alm90("export")
+    assert done.exit_code == 4, done.output
+    assert "memory" in done.stderr
+
+
+def test_an_export_whose_tiles_take_several_windows_ends_when_all_are_refused(
+    earth_engine_study: Any,
+    fault: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault: a window that need not be asked for, since its tile has failed, counts as answered."""
+    study = earth_engine_study
+    monkeypatch.setattr("export.covariates.tile_writing.REFUSED_AT_FIRST", 2)
+    study.write_small_requests()
+    study.write(earthengine={"request_mib": 16 * 16 * 3 * 5 / 2**20})
+    assert study.alm90("sample").exit_code == 0
+    sent = len(study.pixel_requests())
+    fault("memory", times=None)
+    done = study.alm90("export")
+    assert done.exit_code == 4, done.output
+    # Of a tile at most the whole window, half its bands, a quarter, a sixteenth; the third tile
+    # may have been under way.
+    assert len(study.pixel_requests()) - sent <= 3 * 4
+
+
 def test_a_tile_too_heavy_at_once_is_divided(
     earth_engine_study: Any, fault: Callable[..., None]
 ) -> None:

@@ -113,3 +113,31 @@ def test_other_files_in_the_folder_are_left_alone(brought: Any) -> None:
     (brought.folder / "drive" / "climate_r00000_c00000.tif").write_bytes(b"not ours")
     brought.export()
     assert brought.tiles_are_those_of_the_direct_path()
+
+
+def test_a_file_yet_to_come_costs_no_band_of_its_tile(staged_study: Any) -> None:
+    """Fault: what was there already is exported again, for hours, when the file has come."""
+    study = staged_study
+    study.use(path="direct", export_px=32, drive_files="drive")
+    study.export()
+    before = study.study.tile_bytes()
+    study.use(path="drive", years=[2018, 2019])
+    study.export(code=4)
+    exported = sorted((study.folder / "scenes" / "exports" / "drive" / "alm90").iterdir())
+    assert [path.name.split("_")[0] for path in exported] == ["climate"] * 4
+    (study.folder / "drive").mkdir()
+    shutil.copy(exported[0], study.folder / "drive")
+    study.export(code=5)
+    now = study.study.tile_bytes()
+    assert sorted(now) == sorted(before)
+    assert sum(now[name] != before[name] for name in now) == 1
+    for path in exported[1:]:
+        shutil.copy(path, study.folder / "drive")
+    sent = study.sent("image:export")
+    study.export()
+    assert study.sent("image:export") == sent
+    in_part = study.study.tile_bytes()
+    shutil.rmtree(study.folder / "covariates" / "tiles")
+    study.use(path="direct")
+    study.export()
+    assert study.study.tile_bytes() == in_part
