@@ -31,7 +31,7 @@ quality: $(ENVIRONMENT)/installed-quality
 # Pins for Python 3.11, resolved together; no index address is written.
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
-	.lock/bin/python -m pip --disable-pip-version-check install --quiet ".[test,quality,view]"
+	.lock/bin/python -m pip --disable-pip-version-check install --quiet ".[test,quality,view,cluster]"
 	.lock/bin/python -m pip freeze --exclude alm90 > constraints.txt
 	rm -rf .lock
 

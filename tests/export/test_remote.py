@@ -106,6 +106,14 @@ def s3(port, monkeypatch):
     return Path("/vsis3/somewhere")
 
 
+@pytest.fixture
+def gs(port, monkeypatch):
+    """Point GDAL's Cloud Storage to the loopback."""
+    monkeypatch.setenv("CPL_GS_ENDPOINT", f"http://127.0.0.1:{port}/")
+    monkeypatch.setenv("GS_NO_SIGN_REQUEST", "YES")
+    return Path("/vsigs/elsewhere")
+
+
 class Twice:
     """twice the covariate."""
 
@@ -180,6 +188,22 @@ def test_tiles_of_a_bucket(bucket, s3, tile, run, tmp_path):
     third = run(tiles)
     assert (third.skipped, third.written) == (("a",), ("b",))
     assert hashes(tmp_path / "map") != from_bucket
+
+
+def test_tiles_of_cloud_storage(bucket, gs, tile, run):
+    """A kind of storage that is not asked, not listed, or answers with what it held before."""
+    local = tile(bucket / "google" / "a.tif", 1)
+    tile(bucket / "google" / "b.tif", 2)
+    tiles = remote_tiles(gs / "google")
+    assert tiles == [gs / "google" / "a.tif", gs / "google" / "b.tif"]
+    with at_hand(tiles[0]) as copy:
+        assert copy.read_bytes() == local.read_bytes()
+    assert run(tiles).written == ("a", "b")
+    tile(bucket / "google" / "b.tif", 5)
+    again = run(tiles)
+    assert (again.skipped, again.written) == (("a",), ("b",))
+    reason = run([gs / "google" / "z.tif"]).failed["z"]
+    assert "/vsigs/elsewhere/google/z.tif cannot be fetched" in reason
 
 
 def test_an_object_that_is_not_there_is_a_hole(bucket, s3, tile, run, tmp_path):
