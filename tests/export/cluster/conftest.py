@@ -21,7 +21,7 @@ TILE_PX = 16
 # A tile is as short as these are; so that a worker can be killed in the midst of one, it says that
 # it has begun, and takes its time.
 PRELOAD = """
-    import os, time
+    import os, resource, time
     from pathlib import Path
     import export.cluster.work as work
 
@@ -33,8 +33,16 @@ PRELOAD = """
             file.write(job.name + chr(10))
         if (folder / "deadly").exists() and (folder / "deadly").read_text() == job.name:
             os.kill(os.getpid(), 9)
+        while (folder / "held").exists():
+            time.sleep(0.02)
         time.sleep(float((folder / "seconds").read_text()))
-        return work.really(job, predictor)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if (folder / "full").exists():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            return work.really(job, predictor)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     work.predict_job = slowly
 """
@@ -105,7 +113,7 @@ class Machines:
 
     Parameters
     ----------
-    folder : for their files; `seconds` and `deadly` in it say what a worker does with a tile
+    folder : for their files; what lies in it says what becomes of a tile
     """
 
     def __init__(self, folder: Path) -> None:
@@ -127,6 +135,8 @@ class Machines:
         """Bring the workers to a number, all of which are fit and quick."""
         self.take(0)
         self.kill_at(None)
+        self.fill_disk(full=False)
+        self.hold(held=False)
         for worker in list(self.workers):
             if worker.poll() is not None:
                 self.workers.remove(worker)
@@ -143,6 +153,14 @@ class Machines:
     def kill_at(self, tile: str | None) -> None:
         """Let every worker die at a tile, or at none."""
         (self.folder / "deadly").write_text(tile or "")
+
+    def fill_disk(self, full: bool) -> None:
+        """Let the disk of every worker refuse what a tile takes, or take it again."""
+        self._mark("full", full)
+
+    def hold(self, held: bool) -> None:
+        """Let every worker wait at the tile that it has begun, or go on."""
+        self._mark("held", held)
 
     def start_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a worker with one thread, and don't wait for it."""
@@ -183,6 +201,12 @@ class Machines:
     def log(self) -> str:
         self._log.flush()
         return (self.folder / "log").read_text()
+
+    def _mark(self, name: str, present: bool) -> None:
+        if present:
+            (self.folder / name).touch()
+        else:
+            (self.folder / name).unlink(missing_ok=True)
 
     def _start(self, *arguments: Any, **environment: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(

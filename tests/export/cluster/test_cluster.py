@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -120,6 +121,57 @@ def test_interrupted_it_takes_no_further_tile_and_resumes(world, machines, tmp_p
     # What was at work goes on to its end; what was sent beside it does not.
     assert len(machines.all_begun()) - begun <= 11
     assert hashes(tmp_path / "out") == alone
+
+
+def test_two_runs_share_a_scheduler(world, machines, alone, tmp_path):
+    """A tile of one run delivered to the other, or one run's end that takes the other's tiles."""
+    machines.have(2).hold(held=True)
+    folders = [tmp_path / name for name in ("one", "other")]
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "export.cli", "predict", "--model", world.model,
+             "--covariates", world.tiles, "--out", folder, "--scheduler-file", machines.file],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for folder in folders
+    ]  # fmt: skip
+    for run in runs:
+        assert run.stdout is not None
+        assert any(line.startswith("cluster ") for line in run.stdout)  # now it sends
+    machines.take(0.05)
+    machines.hold(held=False)
+    for run in runs:
+        said, told = run.communicate(timeout=60)
+        assert run.returncode == 0, told
+        assert "12 tiles (12 predicted, 0 kept)" in said
+    for folder in folders:
+        assert hashes(folder) == alone
+        assert not list(folder.glob(".cluster*"))
+
+
+def test_a_full_disk_stops_the_run_and_space_given_back_resumes_it(
+    predict, machines, alone, tmp_path
+):
+    """A hole for every tile that found no space; half a file in its place, or left beside it."""
+    machines.have(2).take(0.2)
+    before = len(machines.all_begun())
+
+    def fill():
+        machines.wait_for(lambda: len(machines.all_begun()) >= before + 5)
+        machines.fill_disk(full=True)
+
+    filler = threading.Thread(target=fill)
+    filler.start()
+    with pytest.raises(WriteError, match=rf"^{platform.node()}: .*cannot be written: File too lar"):
+        predict(machines)
+    filler.join()
+    machines.wait_for(lambda: not list((tmp_path / "out").glob(".cluster*")))
+    machines.have(2)
+    holes, said = predict(machines)
+    assert holes == []
+    assert 1 <= kept_of(said) < 12
+    assert hashes(tmp_path / "out") == alone
+    assert not list((tmp_path / "out").rglob("*.part"))
 
 
 def test_few_tiles_are_under_way_at_a_time(world, machines, tmp_path):
