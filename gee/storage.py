@@ -45,7 +45,7 @@ def list_files(bucket: str, prefix: str) -> dict[str, StoredFile]:
     while True:
         query = {"prefix": prefix, **({"pageToken": page} if page else {})}
         path = f"/storage/v1/b/{quote(bucket, safe='')}/o?{urlencode(query)}"
-        _, content = _get(path, {}, f"bucket '{bucket}'")
+        content = _get(path, {}, f"bucket '{bucket}'")
         found: dict[str, Any] = json.loads(content)
         for entry in found.get("items", []):
             files[entry["name"]] = StoredFile(
@@ -70,23 +70,26 @@ def read_range(file: StoredFile, start: int, stop: int) -> bytes:
     query = urlencode({"alt": "media", "ifGenerationMatch": file.generation})
     path = f"/storage/v1/b/{quote(file.bucket, safe='')}/o/{name}?{query}"
     what = f"gs://{file.bucket}/{file.name}"
-    fields, content = _get(path, {"Range": f"bytes={start}-{stop - 1}"}, what, stop - start)
-    if fields["status"] == "200":  # not every proxy lets a range through
-        content = content[start:stop]
-    return content
+    return _get(path, {"Range": f"bytes={start}-{stop - 1}"}, what, (start, stop))
 
 
 def _get(
-    path: str, headers: Mapping[str, str], what: str, size_bytes: int | None = None
-) -> tuple[Mapping[str, str], bytes]:
-    def send() -> tuple[Mapping[str, str], bytes]:
+    path: str, headers: Mapping[str, str], what: str, span: tuple[int, int] | None = None
+) -> bytes:
+    """Return what lies at a path, or those of its bytes that were asked for."""
+
+    def send() -> bytes:
         fields, content = request_storage(path, headers)
         status = int(fields["status"])
         if status not in (200, 206):
             raise _error(status, what)
-        if status == 206 and len(content) != size_bytes:
-            raise BusyError(f"{what}: the answer was broken off; go on later")
-        return fields, content
+        if span is not None:
+            start, stop = span
+            if status == 200:  # not every proxy lets a range through
+                content = content[start:stop]
+            if len(content) != stop - start:
+                raise BusyError(f"{what}: the answer was broken off; go on later")
+        return content
 
     return ask(send, what)
 

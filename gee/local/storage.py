@@ -49,11 +49,14 @@ def answer(
             f"the field '{min(unknown)}' of {path}" if unknown else f"the request {method} {path}"
         )
         raise NotImplementedHereError(what)
+    if found["bucket"] in (".", ".."):
+        raise LocalServiceError(404, "The specified bucket does not exist.")
     root = (folder or Path("/nonexistent")) / EXPORTS / "cloud" / found["bucket"]
     if found["name"] is None:
         return _json(_listed(root, found["bucket"], query))
-    file = root / found["name"]
-    if not file.is_file() or ".." in Path(found["name"]).parts:
+    name = Path(found["name"])
+    file = root / name
+    if ".." in name.parts or name.is_absolute() or not file.is_file():
         raise LocalServiceError(404, f"No such object: {found['bucket']}/{found['name']}")
     described = _described(root, file, found["bucket"])
     wanted = query.get("ifGenerationMatch")

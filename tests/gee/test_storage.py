@@ -88,6 +88,22 @@ class TestReading:
         with pytest.raises(BusyError, match="broken off"):
             read_range(file, 0, 1024)
 
+    @pytest.mark.parametrize("length", [0, 50, 150])
+    def test_half_an_answer_of_a_server_without_ranges_is_none(
+        self, service: LocalEarthEngine, monkeypatch: pytest.MonkeyPatch, length: int
+    ) -> None:
+        """Fault: nothing comes of what is asked for, and it is asked for again without an end."""
+        file = list_files("my-bucket", "")["other.tif"]
+        send = session.request_storage
+
+        def cut_off(path: str, _headers: Any = None) -> tuple[Mapping[str, str], bytes]:
+            fields, content = send(path)
+            return fields, content[:length]
+
+        monkeypatch.setattr(storage, "request_storage", cut_off)
+        with pytest.raises(BusyError, match="broken off"):
+            read_range(file, 100, 300)
+
     def test_a_file_that_was_written_anew(self, service: LocalEarthEngine, tmp_path: Path) -> None:
         """Fault: the second half of another file after the first half of this one."""
         file = list_files("my-bucket", "")["other.tif"]

@@ -18,6 +18,7 @@ def service(tmp_path: Path) -> LocalEarthEngine:
     file.parent.mkdir(parents=True)
     file.write_bytes(b"0123456789")
     (tmp_path / "exports" / "cloud" / "secret.txt").write_text("of another bucket")
+    (tmp_path / "exports" / "catalogue.json").write_text('{"schema_version": 1, "assets": {}}')
     return LocalEarthEngine(tmp_path)
 
 
@@ -50,6 +51,11 @@ def test_ranges(
         ("GET", f"{OBJECTS}/a%2Fb.tif?alt=media&ifGenerationMatch=1", 412),
         ("GET", f"{OBJECTS}/a%2Fc.tif?alt=media", 404),
         ("GET", f"{OBJECTS}/..%2Fsecret.txt?alt=media", 404),
+        ("GET", f"{OBJECTS}/%2Fetc%2Fpasswd?alt=media", 404),
+        ("GET", "http://x/storage/v1/b/%2E%2E/o/catalogue.json?alt=media", 404),
+        ("GET", "http://x/storage/v1/b/../o", 404),
+        ("GET", "http://x/storage/v1/b/./o", 404),
+        ("GET", "http://x/storage/v1/b/./o/secret.txt?alt=media", 404),
         ("GET", f"{OBJECTS}?delimiter=/", 501),
         ("DELETE", f"{OBJECTS}/a%2Fb.tif", 501),
         ("GET", "http://x/storage/v1/b/bucket/acl", 501),
