@@ -25,6 +25,12 @@ class TileError(ExportError):
     """A tile that is missing, stale, or of another grid than its neighbours."""
 
 
+class AwaitedFileError(TileError):
+    """A tile waits for a file of the service's that the user has yet to bring."""
+
+    exit_code = 4
+
+
 class NoSkillError(ExportError):
     """A model whose validation showed no skill; no map is made of it unless that is wanted."""
 

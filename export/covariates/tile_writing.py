@@ -22,7 +22,7 @@ from export.covariates.provider import AskedWindow, CovariateStack, Given
 from export.covariates.region import Extent, Region, read_region, whole_extent
 from export.covariates.tile_plans import STEP, TilePlan
 from export.covariates.tiles import MADE_FROM, OUT_OF_RANGE, STACK, tag, write_covariate_tile
-from export.errors import ExportError, WriteError
+from export.errors import AwaitedFileError, ExportError, WriteError
 from export.journal import Journal
 from export.parallel import in_order
 from export.progress import Progress
@@ -45,6 +45,7 @@ class TilesReport:
     out_of_range : covariate → pixels of all tiles that lost a value outside the valid range, where
         that happens on the way to the tile and not in a file of the user's
     divided : requests that a service refused as too heavy
+    awaited : names of those failed tiles that only wait for files of the user's
     """
 
     files: Mapping[str, Path]
@@ -53,6 +54,7 @@ class TilesReport:
     failed: Mapping[str, str]
     out_of_range: Mapping[str, int]
     divided: int = 0
+    awaited: frozenset[str] = frozenset()
 
 
 def windows_needed(
@@ -317,4 +319,5 @@ def _report(ended: Sequence[_Ended], divided: int) -> TilesReport:
         {one.plan.tile.name: str(one.error) for one in ended if one.error is not None},
         dict(out_of_range),
         divided,
+        frozenset(one.plan.tile.name for one in ended if isinstance(one.error, AwaitedFileError)),
     )

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -19,6 +19,8 @@ from export.study.grid import study_region
 
 logger = logging.getLogger("export")
 
+_TILES_NAMED = 4
+
 
 @dataclass(frozen=True)
 class Context:
@@ -29,6 +31,7 @@ class Context:
     say : prints a line for the user; every line also goes to the log
     holes : what could not be made although the run went on; each a sentence
     warned : what need not be said a second time
+    tiles_told_of : names of the tiles that are among the holes
     """
 
     study: Study
@@ -37,6 +40,7 @@ class Context:
     say: Callable[[str], None]
     holes: list[str] = field(default_factory=list)
     warned: set[str] = field(default_factory=set)
+    tiles_told_of: set[str] = field(default_factory=set)
 
     def hash_of(self, name: str) -> str:
         """Return the hash of a file that the study names."""
@@ -75,15 +79,32 @@ class Context:
         logger.info(line)
         self.say(line)
 
-    @property
-    def tiles_told_of(self) -> set[str]:
-        """Names of the tiles that are among the holes."""
-        return {hole.split(":")[0].split()[-1] for hole in self.holes}
-
     def hole(self, text: str) -> None:
         """Keep in mind, and in the log, what could not be made although the run goes on."""
         logger.error("hole: %s", text)
         self.holes.append(text)
+
+    def tile_holes(self, kind: str, failed: Mapping[str, str]) -> None:
+        """Keep in mind which tiles could not be made: one line a reason, however many they are.
+
+        Parameters
+        ----------
+        kind : of tile: covariate, map
+        failed : name of a tile → reason
+        """
+        of_reason: dict[str, list[str]] = {}
+        for name, why in failed.items():
+            of_reason.setdefault(why, []).append(name)
+        for why, names in of_reason.items():
+            listed = ", ".join(names[:_TILES_NAMED])
+            more = f" and {len(names) - _TILES_NAMED} more" if len(names) > _TILES_NAMED else ""
+            tiles = (
+                f"{kind} tile {listed}"
+                if len(names) == 1
+                else (f"{len(names)} {kind} tiles ({listed}{more})")
+            )
+            self.hole(f"{tiles}: {why}")
+        self.tiles_told_of.update(failed)
 
     def warn(self, step: str, text: str) -> None:
         line = f"{step:<8} warning: {text}"

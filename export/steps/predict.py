@@ -63,8 +63,7 @@ def predict_step(context: Context, force: bool = False, scheduler: str | None = 
                 path.unlink()
     counts = {"schema_version": 1, **asdict(report.counts)}
     write_whole(study.map_folder / "counts.json", json_bytes(counts))
-    for name, why in report.failed.items():
-        context.hole(f"map tile {name}: {why}")
+    context.tile_holes("map", report.failed)
     if not report.files:
         raise TileError("no map tile could be made")
     context.tell("predict", _told(report))
@@ -77,12 +76,10 @@ def _up_to_date(context: Context, files: list[Path]) -> list[Path]:
     remedy = f"`alm90 export {context.study.folder}` makes them anew"
     if len(outdated) == len(files):
         raise TileError(f"all covariate tiles hold covariates of earlier settings; {remedy}")
-    for path in files:
-        if path in outdated and path.stem not in told:
-            context.hole(
-                f"map tile {path.stem}: its covariate tile holds covariates of earlier settings; "
-                f"{remedy.replace('them', 'it')}"
-            )
+    why = "the covariate tile holds covariates of earlier settings; " + remedy.replace("them", "it")
+    context.tile_holes(
+        "map", {path.stem: why for path in files if path in outdated and path.stem not in told}
+    )
     return [path for path in files if path not in outdated]
 
 

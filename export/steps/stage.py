@@ -8,12 +8,14 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.covariates.export_path import ExportPath, choose_path, read_probe
 from export.covariates.provider import CovariateStack
 from export.covariates.tile_writing import windows_needed
-from export.errors import TileError
+from export.errors import AwaitedFileError
+from export.report.text import count
 from export.steps.context import Context
 from export.study import Study
 
@@ -178,11 +180,15 @@ class _Fetch:
         files = place.files({p: e for p, e in brought.exports.items() if e.key in there})
         absent = {p: e for p, e in brought.exports.items() if e.key not in there}
         lacking: dict[Piece, Exception] = dict(brought.failed)
-        lacking |= self._told_of_absent(place, absent, bool(files))
+        lacking |= self._told_of_absent(place, absent, folder, bool(files))
         return self._provider.with_files(FilePixels(self._grid, files, lacking))
 
     def _told_of_absent(
-        self, place: "DriveFiles", absent: "Mapping[Piece, Export]", some_are_there: bool
+        self,
+        place: "DriveFiles",
+        absent: "Mapping[Piece, Export]",
+        files: Path,
+        some_are_there: bool,
     ) -> "dict[Piece, Exception]":
         """Say which files the user has yet to bring; an error where none is there."""
         from gee.errors import AssetError
@@ -190,18 +196,22 @@ class _Fetch:
         if not absent:
             return {}
         names = {piece: place.lacking(export) for piece, export in absent.items()}
-        listed = "\n".join(f"  {name}" for each in names.values() for name in each)
-        folder, files = self._settings.drive_folder, self._settings.drive_files
+        listed = "\n".join(
+            f"  {name}: {count(self._waiting(piece), 'tile')}"
+            for piece, each in names.items()
+            for name in each
+        )
         text = (
-            f"what was exported to the folder '{folder}' of Drive is not all in {files}. Download "
-            f"these files into it, and the same command goes on. Where Drive has them no more, "
-            f"name another earthengine.drive_folder, and they are exported anew:\n{listed}"
+            f"what was exported to the folder '{self._settings.drive_folder}' of Drive is not all "
+            f"in {files}. Download these files into it, and the same command goes on. Where Drive "
+            "has them no more, name another earthengine.drive_folder, and they are exported anew. "
+            f"So many tiles wait for each:\n{listed}"
         )
         if not some_are_there:
             raise AssetError(text)
         self._context.warn("export", text)
         return {
-            piece: TileError(f"waits for {', '.join(each)} in {files}")
+            piece: AwaitedFileError(f"waits for {', '.join(each)} in {files}")
             for piece, each in names.items()
         }
 
@@ -232,6 +242,17 @@ class _Fetch:
         from gee.batch import Export
         from gee.pixels import request_grid
         from gee.stack import graph
+    def _waiting(self, piece: "Piece") -> int:
+        """Return how many tiles need pixels of a piece."""
+        from export.covariates.staging.pieces import overlap
+
+        return sum(
+            not plan.done
+            and not set(piece.names).isdisjoint(plan.asked)
+            and overlap(piece.window, plan.tile.window) is not None
+            for plan in self._plans
+        )
+
 
         row, col, height, width = piece.window
         window = self._grid[row : row + height, col : col + width]

@@ -18,7 +18,7 @@ from export.covariates.tile_plans import (
     stack_fingerprint,
 )
 from export.covariates.tile_writing import TilesReport, write_covariate_tiles
-from export.errors import TileError
+from export.errors import AwaitedFileError, TileError
 from export.steps.context import Context
 from export.steps.stage import discard_fetched, on_its_path
 from export.study.covariates import needed_by_model, sampled, study_covariates
@@ -71,12 +71,14 @@ def tiles_step(context: Context, everything: bool = False) -> None:
         fetched, region, plans, context.journal, context.progress, settings.map.workers, extents
     )
     _forget_other_tiles(folder, {tile.name for tile in tiles})
-    for name, why in report.failed.items():
-        context.hole(f"covariate tile {name}: {why}")
+    context.tile_holes("covariate", report.failed)
     if not report.failed:
         discard_fetched(study)
     if not report.files:
-        raise TileError("no covariate tile could be made")
+        text = "no covariate tile could be made"
+        if report.awaited == set(report.failed):
+            raise AwaitedFileError(f"{text}: each waits for files that are still to come")
+        raise TileError(text)
     context.tell("export", _told(report, len(tiles), kept, auxiliary))
     _check_skew(context, region.geobox, report.files, candidates.select(kept).covariates)
 

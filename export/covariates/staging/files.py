@@ -5,7 +5,9 @@ masked. Masked pixels are −9999 as this software exports them; NaN and minus i
 the service and other tools fill, are understood alike.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from odc.geo.geobox import GeoBox
 
 from export.covariates.source import coinciding_origin
 from export.covariates.staging.pieces import Piece, Span, overlap
-from export.errors import TileError
+from export.errors import RasterError, TileError
 from export.rasters import missing_pixels, open_raster, read_info
 from gee.batch import NODATA
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -138,10 +142,22 @@ def _read_into(
     first_row, first_col = row - file.window[0], col - file.window[1]
     inside = ((first_row, first_row + height), (first_col, first_col + width))
     top, left = row - span[0], col - span[1]
-    with open_raster(file.path) as dataset:
+    with _as_exported(file.path), open_raster(file.path) as dataset:
         for place, name in zip(places, wanted, strict=True):
             band = piece.names.index(name) + 1
             raw = dataset.read(band, window=inside)
             missing = missing_pixels(dataset, band, raw, (NODATA,), inside)
             found = np.where(missing, np.float32(np.nan), raw)
             values[place, top : top + height, left : left + width] = found
+
+
+@contextmanager
+def _as_exported(path: Path) -> Iterator[None]:
+    """Say of a damaged file the same for each tile, and not which block GDAL stumbled over."""
+    try:
+        yield
+    except RasterError as error:
+        logger.warning("%s", error)
+        raise TileError(
+            f"{path} is damaged. Put the file as it was exported in its place"
+        ) from error
