@@ -215,6 +215,17 @@ class _Fetch:
             for piece, each in names.items()
         }
 
+    def _waiting(self, piece: "Piece") -> int:
+        """Return how many tiles need pixels of a piece."""
+        from export.covariates.staging.pieces import overlap
+
+        return sum(
+            not plan.done
+            and not set(piece.names).isdisjoint(plan.asked)
+            and overlap(piece.window, plan.tile.window) is not None
+            for plan in self._plans
+        )
+
     def _brought(self, place: "Place", only_heavy: bool = False) -> "Brought":
         from export.covariates.staging.bringing import bring
 
@@ -242,17 +253,6 @@ class _Fetch:
         from gee.batch import Export
         from gee.pixels import request_grid
         from gee.stack import graph
-    def _waiting(self, piece: "Piece") -> int:
-        """Return how many tiles need pixels of a piece."""
-        from export.covariates.staging.pieces import overlap
-
-        return sum(
-            not plan.done
-            and not set(piece.names).isdisjoint(plan.asked)
-            and overlap(piece.window, plan.tile.window) is not None
-            for plan in self._plans
-        )
-
 
         row, col, height, width = piece.window
         window = self._grid[row : row + height, col : col + width]
