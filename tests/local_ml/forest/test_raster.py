@@ -10,6 +10,7 @@ from xgboost import XGBRegressor
 from local_ml.errors import PredictionError
 from local_ml.forest import evaluate
 from local_ml.forest.compile import compile_forest
+from local_ml.forest.compiled import CompiledForest, Tree
 from local_ml.forest.evaluate import Evaluator
 from local_ml.forest.patches import BLOCK_COLS, BLOCK_ROWS, SIDE
 
@@ -221,6 +222,65 @@ def test_more_thresholds_than_ranks_can_tell_apart(gaps, monkeypatch, most):
     found = evaluator.raster(columns, np.ones((40, 60), bool))
     for member, predictions in zip(members, found, strict=True):
         np.testing.assert_array_equal(predictions, by_library(member, columns))
+
+
+def ladder(thresholds, trees=700):
+    """Return a forest that asks about each threshold of one column once, and a naive walk of it."""
+    shared = []
+    generator = np.random.default_rng(5)
+    for part in np.array_split(generator.permutation(thresholds), trees):
+        part = np.sort(part)
+        splits = len(part)
+        # From the highest down: whoever is above the threshold has its leaf, the others go on.
+        split, leaf = 2 * np.arange(splits), 2 * np.arange(splits) + 1
+        feature = np.full(2 * splits + 1, -1, np.int32)
+        threshold = np.zeros(2 * splits + 1, np.float32)
+        left, right = (np.full(2 * splits + 1, -1, np.int32) for _ in range(2))
+        nan_left = np.zeros(2 * splits + 1, np.uint8)
+        feature[split], threshold[split] = 0, part[::-1]
+        left[split], right[split] = split + 2, leaf
+        nan_left[split] = generator.random(splits) < 0.9
+        value = np.round(generator.normal(size=2 * splits + 1), 6)
+        value[split] = 0
+        shared.append(Tree(feature, threshold, left, right, nan_left, value))
+
+    def walk(column):
+        total = np.zeros(len(column))
+        for tree in shared:
+            node = np.zeros(len(column), np.int64)
+            while (inner := tree.feature[node] >= 0).any():
+                goes_left = np.where(
+                    np.isnan(column), tree.nan_left[node] == 1, column <= tree.threshold[node]
+                )
+                further = np.where(goes_left, tree.left[node], tree.right[node])
+                node = np.where(inner, further, node)
+            total += tree.value[node]
+        return total
+
+    return CompiledForest.join(shared), walk
+
+
+@pytest.mark.parametrize(("count", "parts"), [(65_535, 1), (65_536, 2), (70_001, 2)])
+def test_as_many_thresholds_as_16_bits_and_more(count, parts):
+    """The last rank that 16 bits hold taken for that of NaN, or the first beyond it for 0."""
+    assert evaluate.MOST_THRESHOLDS == 65_535
+    thresholds = np.unique(np.random.default_rng(4).normal(size=80_000).astype(np.float32))
+    thresholds = np.random.default_rng(3).permutation(thresholds)[:count]
+    assert len(np.unique(thresholds)) == count
+    forest, walk = ladder(thresholds)
+    evaluator = Evaluator(forest)
+    assert len(evaluator._parts) == parts
+    ordered = np.sort(thresholds)
+    chosen = ordered[[0, 1, 2, 32_766, 32_767, 32_768, -3, -2, -1, *range(7, count, count // 200)]]
+    below, above = (np.nextafter(chosen, np.float32(to)) for to in (-np.inf, np.inf))
+    ends = np.float32([np.inf, -np.inf, np.nan, 0])
+    column = np.concatenate([chosen, below, above, ends])
+    expected = walk(column)
+    np.testing.assert_array_equal(evaluator.rows(column[:, None])[:, 0], expected)
+    # Side by side, so that the lowest and the highest of a patch lie far apart, or at one another.
+    raster = np.tile(column, (SIDE + 1, 1))[None]
+    found = evaluator.raster(np.ascontiguousarray(raster), np.ones(raster.shape[1:], bool))[0]
+    np.testing.assert_array_equal(found, np.broadcast_to(expected, found.shape))
 
 
 @pytest.mark.parametrize(
