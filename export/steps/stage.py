@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from export.covariates.tile_plans import TilePlan
     from gee.batch import Export
     from gee.grid import Tile
+    from gee.settings import EarthEngineSettings
 
 _KEY_LENGTH = 16
 
@@ -92,6 +93,32 @@ def planned_exports(
 def discard_fetched(study: Study) -> None:
     """Remove files that were fetched from a bucket, once all tiles are made from them."""
     shutil.rmtree(study.fetched_folder, ignore_errors=True)
+
+
+def kept_exports(settings: "EarthEngineSettings | None") -> str:
+    """Say what to do about batch exports that are kept, where they are of outdated scenes.
+
+    Returns
+    -------
+    str
+        goes on from what else is to be deleted; empty where none are kept
+    """
+    if settings is None:
+        return ""
+    if settings.path == "bucket":
+        place = f"gs://{settings.bucket}/{settings.bucket_prefix}"
+        return f", and name another earthengine.bucket_prefix ({place} keeps what was exported)"
+    if settings.path == "drive":
+        return (
+            f" and the files in {settings.drive_files}, and name another earthengine.drive_folder "
+            f"('{settings.drive_folder}' keeps what was exported)"
+        )
+    if settings.path in ("auto", "staged") and settings.staging_folder is not None:
+        return (
+            f", and name another earthengine.staging_folder ({settings.staging_folder} keeps what "
+            "was exported)"
+        )
+    return ""
 
 
 def _provider(stack: CovariateStack, asked: set[str]) -> "EarthEngineProvider | None":

@@ -2,16 +2,19 @@
 sampled."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
+from export.covariates.places import by_tile
 from export.covariates.provider import CovariateInfo, CovariateStack
 from export.covariates.region import Region, region_extents
 from export.covariates.sampling import skew_check
 from export.covariates.tile_plans import (
+    STEP,
     TilePlan,
     plan_tiles,
     remember_stack,
@@ -19,8 +22,9 @@ from export.covariates.tile_plans import (
 )
 from export.covariates.tile_writing import TilesReport, write_covariate_tiles
 from export.errors import AwaitedFileError, TileError
+from export.report.text import count
 from export.steps.context import Context
-from export.steps.stage import discard_fetched, on_its_path
+from export.steps.stage import discard_fetched, kept_exports, on_its_path
 from export.study.covariates import needed_by_model, sampled, study_covariates
 from local_ml.samples import read_samples
 
@@ -57,7 +61,7 @@ def tiles_step(context: Context, everything: bool = False) -> None:
             f"the model needs {', '.join(absent)}, which study.toml no longer names; "
             f"name it again, or `alm90 run {study.folder}` to train anew"
         )
-    _warn_of_changes(context, as_sampled, region)
+    changed = _warn_of_changes(context, as_sampled, region)
     auxiliary = [name for name in candidates.auxiliary if name not in kept]
     stack = candidates.select([*kept, *auxiliary])
     extents = {one.name: one for one in region_extents(region, settings.grid.tile_px)}
@@ -80,11 +84,18 @@ def tiles_step(context: Context, everything: bool = False) -> None:
             raise AwaitedFileError(f"{text}: each waits for files that are still to come")
         raise TileError(text)
     context.tell("export", _told(report, len(tiles), kept, auxiliary))
-    _check_skew(context, region.geobox, report.files, candidates.select(kept).covariates)
+    checked = candidates.select(kept).covariates
+    _check_skew(context, region.geobox, report.files, checked, changed)
 
 
-def _warn_of_changes(context: Context, stack: CovariateStack, region: Region) -> None:
-    """Say what has changed since the sites were sampled: covariates, or else region or grid."""
+def _warn_of_changes(context: Context, stack: CovariateStack, region: Region) -> Collection[str]:
+    """Say what has changed since the sites were sampled: covariates, or else region or grid.
+
+    Returns
+    -------
+    collection of str
+        covariates whose samples are out of date by that
+    """
     study = context.study
     provenance = json.loads(study.samples_file.with_suffix(".json").read_text(encoding="utf-8"))[
         "provenance"
@@ -99,6 +110,8 @@ def _warn_of_changes(context: Context, stack: CovariateStack, region: Region) ->
             f"{', '.join(changed) or 'region or grid'}: changed since the sites were sampled; "
             f"`alm90 run {study.folder}` brings the model up to date",
         )
+        return changed or list(now)
+    return ()
 
 
 def _tell_plan(context: Context, plans: Sequence[TilePlan]) -> None:
@@ -137,7 +150,17 @@ def _check_skew(
     geobox: GeoBox,
     files: Mapping[str, Path],
     covariates: Sequence[CovariateInfo],
+    changed: Collection[str],
 ) -> None:
+    """Hold the tiles against what was sampled.
+
+    Tiles that hold something else although nothing is known to have changed are forgotten, so that
+    the next export makes them anew.
+
+    Parameters
+    ----------
+    changed : covariates whose samples are known to be out of date
+    """
     study = context.study
     table = read_samples(study.samples_file, study.settings.target)
     values = table.values_of([info.name for info in covariates])
@@ -146,14 +169,28 @@ def _check_skew(
         values, covariates, places["row"].to_numpy(), places["col"].to_numpy(), geobox,
         study.settings.grid.tile_px, files,
     )  # fmt: skip
-    if len(differences):
-        # float32 needs nine digits to tell one number from the next
-        shown = differences.head(_DIFFERENCES_SHOWN).to_string(
-            index=False, float_format=lambda number: f"{number:.9g}"
+    if not len(differences):
+        return
+    unexplained = differences[~differences["covariate"].isin(list(changed))]
+    at = unexplained["row"].to_numpy(), unexplained["col"].to_numpy()
+    inside = np.ones(len(unexplained), bool)
+    tiles = [tile.name for tile, _ in by_tile(geobox, study.settings.grid.tile_px, *at, inside)]
+    context.journal.forget(STEP, tiles)
+    advice = f"`alm90 run {study.folder}` samples and trains anew"
+    if tiles:
+        others = kept_exports(study.settings.earthengine)
+        advice = (
+            "Nothing that can be known has changed; the next export makes "
+            f"{count(len(tiles), 'tile')} anew. Where what stands behind a covariate has changed, "
+            "first delete "
+            f"{study.samples_file.name} and {study.covariates_folder.name}/tiles{others}; then "
+            f"{advice}"
         )
-        raise TileError(
-            f"{len(differences)} sampled values are not what their tiles hold, so the model would "
-            f"see other covariates than it learned from. `alm90 run {study.folder}` samples and "
-            "trains anew where covariates have changed; where only what stands behind them has, "
-            f"delete {study.samples_file.name} before:\n{shown}"
-        )
+    # float32 needs nine digits to tell one number from the next
+    shown = differences.head(_DIFFERENCES_SHOWN).to_string(
+        index=False, float_format=lambda number: f"{number:.9g}"
+    )
+    raise TileError(
+        f"{len(differences)} sampled values are not what their tiles hold, so the model would "
+        f"see other covariates than it learned from. {advice}:\n{shown}"
+    )
