@@ -466,15 +466,9 @@ def serve(
 ) -> None:
     """Serve a folder of rasters to the Earth Engine client, on this machine only."""
     with _exit_codes():
-        from gee.local import LocalEarthEngine
-        from gee.local.errors import CatalogueError
+        from export.steps.serve import serve_folder
 
-        try:
-            service = LocalEarthEngine(folder)
-        except CatalogueError as error:
-            _fail(error, 3)
-        typer.echo(f"serving on http://127.0.0.1:{port}; stop with Ctrl-C")
-        service.serve_forever(port)
+        serve_folder(folder, port, typer.echo)
 
 
 if __name__ == "__main__":

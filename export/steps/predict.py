@@ -76,7 +76,7 @@ def _up_to_date(context: Context, files: list[Path]) -> list[Path]:
     remedy = f"`alm90 export {context.study.folder}` makes them anew"
     if len(outdated) == len(files):
         raise TileError(f"all covariate tiles hold covariates of earlier settings; {remedy}")
-    why = "the covariate tile holds covariates of earlier settings; " + remedy.replace("them", "it")
+    why = "its covariate tile holds covariates of earlier settings; " + remedy.replace("them", "it")
     context.tile_holes(
         "map", {path.stem: why for path in files if path in outdated and path.stem not in told}
     )

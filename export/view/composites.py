@@ -133,7 +133,7 @@ def answered(study: Study, port: int) -> tuple[Study, Any]:
     See `answering_browsers`; the server answers as long as the process lives, unless closed.
     """
     from gee.local import LocalEarthEngine
-    from gee.local.errors import CatalogueError
+    from gee.local.errors import CatalogueError, PortError
 
     settings = study.settings.earthengine
     if settings is None or settings.url is None or not computes_in_process(settings):
@@ -146,11 +146,8 @@ def answered(study: Study, port: int) -> tuple[Study, Any]:
         server = LocalEarthEngine(folder).serve(port)
     except CatalogueError as error:
         raise StudyError(f"earthengine.url = '{settings.url}': {error}") from error
-    except OSError as error:
-        raise StudyError(
-            f"port {port} of 127.0.0.1 cannot be used ({error.strerror or error}); name another "
-            "by --port"
-        ) from error
+    except PortError as error:
+        raise StudyError(f"{error}; name another by --port") from error
     asked = settings.model_copy(update={"url": server.url})
     return Study(study.folder, study.settings.model_copy(update={"earthengine": asked})), server
 

@@ -4,7 +4,7 @@ In: a folder of rasters with a catalogue. Out: the answers that the client asks 
 over loopback. Imports nothing of the product around it; see README.md beside this file.
 """
 
-from gee.local.errors import CatalogueError, LocalServiceError
+from gee.local.errors import CatalogueError, LocalServiceError, PortError
 from gee.local.faults import Fault
 from gee.local.graph import algorithms_in
 from gee.local.registry import implemented
@@ -16,6 +16,7 @@ __all__ = [
     "Fault",
     "LocalEarthEngine",
     "LocalServiceError",
+    "PortError",
     "RequestRecord",
     "algorithms_in",
     "implemented",

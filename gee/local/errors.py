@@ -54,6 +54,10 @@ class CatalogueError(Exception):
     """The catalogue file of the folder is wrong, or a raster that it names is."""
 
 
+class PortError(OSError):
+    """A port of this machine that is taken, or that nobody but the system may use."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """' (nearest: "x")' for an error message, or an empty string."""
     matches = difflib.get_close_matches(name, sorted(names), n=1)

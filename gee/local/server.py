@@ -11,16 +11,27 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gee.local.answers import Handle
+from gee.local.errors import PortError
 
 LOOPBACK = "127.0.0.1"
 LOCAL_NAMES = (LOOPBACK, "localhost")
 
 
 class LoopbackServer:
-    """A running server; use it as a context manager, or call `close`."""
+    """A running server; use it as a context manager, or call `close`.
+
+    Raises
+    ------
+    PortError
+        where the port cannot be used.
+    """
 
     def __init__(self, handle: Handle, port: int = 0) -> None:
-        self._server = ThreadingHTTPServer((LOOPBACK, port), _handler_of(handle))
+        try:
+            self._server = ThreadingHTTPServer((LOOPBACK, port), _handler_of(handle))
+        except OSError as error:
+            why = error.strerror or error
+            raise PortError(f"port {port} of {LOOPBACK} cannot be used ({why})") from error
         self._server.daemon_threads = True
         self._thread: threading.Thread | None = None
 

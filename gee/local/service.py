@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,11 @@ class LocalEarthEngine:
         """A server on 127.0.0.1 that answers already (port 0: any free one)."""
         return LoopbackServer(self.handle, port).start()
 
-    def serve_forever(self, port: int) -> None:
-        """Answer on 127.0.0.1 until interrupted."""
+    def serve_forever(self, port: int, ready: Callable[[str], None] | None = None) -> None:
+        """Answer on 127.0.0.1 until interrupted; `ready` is told the address beforehand."""
         server = LoopbackServer(self.handle, port)
+        if ready is not None:
+            ready(server.url)
         try:
             server.serve_forever()
         finally:

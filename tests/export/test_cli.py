@@ -107,13 +107,38 @@ def test_the_local_earth_engine_is_served_until_interrupted() -> None:
             pytest.fail("the service did not answer")
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
-    assert process.returncode == 130, said
+    assert process.returncode == 0, said
 
 
-def test_serving_a_folder_that_is_not_there_ends_with_3(tmp_path: Path) -> None:
+def test_serving_a_folder_that_is_not_there_ends_with_2(tmp_path: Path) -> None:
     code, text = run("earthengine", "serve", tmp_path / "absent")
-    assert code == 3
+    assert code == 2
     assert "is not a folder" in text
+
+
+def test_serving_a_broken_catalogue_ends_with_3(tmp_path: Path) -> None:
+    (tmp_path / "catalogue.json").write_text("{")
+    code, text = run("earthengine", "serve", tmp_path)
+    assert code == 3
+    assert "catalogue.json" in text
+
+
+def test_serving_on_a_port_in_use_without_a_catalogue(tmp_path: Path) -> None:
+    """Faults: a traceback; a study's folder that is served as if it held scenes."""
+    (tmp_path / "study.toml").write_text("")
+    (tmp_path / "earthengine").mkdir()
+    (tmp_path / "earthengine" / "catalogue.json").write_text("{}")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, text = run("earthengine", "serve", tmp_path, "--port", port)
+    assert code == 2
+    assert text.startswith(f"no catalogue.json in {tmp_path}: the algorithms alone are served")
+    assert f"the scenes of this study are in {tmp_path / 'earthengine'}" in text
+    assert f"port {port} of 127.0.0.1 cannot be used" in text
+    assert "name another by --port" in text
+    assert "serving on" not in text
 
 
 @pytest.mark.real

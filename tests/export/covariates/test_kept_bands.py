@@ -93,7 +93,8 @@ def test_a_refused_window_costs_no_other_band(
     assert predicted.exit_code == 5, predicted.output
     assert map_tiles(study) == sorted(set(now) - set(stale))
     for name in stale:
-        assert f"map tile {Path(name).stem}: its covariate tile holds" in predicted.stderr
+        assert Path(name).stem in predicted.stderr
+    assert predicted.stderr.count("its covariate tile holds") == 1
 
     sent = len(study.pixel_requests())
     assert study.alm90("export").exit_code == 0
