@@ -6,15 +6,18 @@ import math
 from typing import Any
 
 import ee
-from conformance.place import Place, pixel, raw_pixel, value
+from conformance.place import Place, raw_pixel
 from conformance.record import Check
+from conformance.together import AtPixel, Computed
 
 
-def _types(place: Place) -> list[str]:
+def _types(place: Place) -> ee.ComputedObject:
     short = ee.Image(5).toInt16()
     images = [short.divide(2), short.add(1), short.sqrt(), short.gt(3), short.toFloat().multiply(2)]
-    types = ee.Image.cat(images).rename(["a", "b", "c", "d", "e"]).bandTypes()
-    found = value(types)
+    return ee.Image.cat(images).rename(["a", "b", "c", "d", "e"]).bandTypes()
+
+
+def _described(found: dict[str, Any]) -> list[str]:
     return [_type(found[name]) for name in sorted(found)]
 
 
@@ -24,38 +27,34 @@ def _type(described: dict[str, Any]) -> str:
     return f"{described['precision']}{suffix}"
 
 
-def _names_of_reduce(place: Place) -> list[object]:
+def _names_of_reduce(place: Place) -> ee.ComputedObject:
     images = [ee.Image([number, 2 * number]).rename(["VV", "VH"]) for number in (1, 2, 3)]
     collection = ee.ImageCollection(images)
     by_reduce = collection.reduce(ee.Reducer.percentile([50])).bandNames()
     both = ee.Reducer.mean().combine(ee.Reducer.stdDev(), sharedInputs=True)
-    return list(
-        value(
-            ee.List([by_reduce, collection.mean().bandNames(), collection.reduce(both).bandNames()])
-        )
-    )
+    return ee.List([by_reduce, collection.mean().bandNames(), collection.reduce(both).bandNames()])
 
 
-def _names_of_add_bands(place: Place) -> list[object]:
+def _names_of_add_bands(place: Place) -> ee.ComputedObject:
     one = ee.Image(1).rename("a")
-    return list(value(one.addBands(ee.Image(2).rename("a")).addBands(one).bandNames()))
+    return one.addBands(ee.Image(2).rename("a")).addBands(one).bandNames()
 
 
-def _normalized(place: Place) -> list[float | None]:
+def _normalized(place: Place) -> ee.Image:
     image = ee.Image([0.3, 0.1, -0.01]).rename(["nir", "red", "water"])
     pairs = [["nir", "red"], ["nir", "water"]]
     bands = [image.normalizedDifference(pair) for pair in pairs]
-    return pixel(place, ee.Image.cat(bands).rename(["a", "b"]), "a", "b")
+    return ee.Image.cat(bands).rename(["a", "b"])
 
 
-def _quotients(place: Place) -> list[float | None]:
+def _quotients(place: Place) -> ee.Image:
     images = [ee.Image(1).divide(0), ee.Image(1.0).divide(0.0), ee.Image(0).divide(0)]
-    return pixel(place, ee.Image.cat(images).rename(["a", "b", "c"]), "a", "b", "c")
+    return ee.Image.cat(images).rename(["a", "b", "c"])
 
 
-def _undefined(place: Place) -> list[float | None]:
+def _undefined(place: Place) -> ee.Image:
     images = [ee.Image(0.0).log10(), ee.Image(-1.0).sqrt()]
-    return pixel(place, ee.Image.cat(images).rename(["a", "b"]), "a", "b")
+    return ee.Image.cat(images).rename(["a", "b"])
 
 
 def _fill_of_masked(place: Place) -> list[float]:
@@ -68,9 +67,7 @@ CHECKS = (
     Check(
         "constants",
         "the constants 1.5, -2 and 1e-6 at a pixel",
-        lambda place: pixel(
-            place, ee.Image([1.5, -2, 1e-6]).rename(["a", "b", "c"]), "a", "b", "c"
-        ),
+        AtPixel(lambda _: ee.Image([1.5, -2, 1e-6]).rename(["a", "b", "c"]), "abc"),
         [1.5, -2.0, 1e-6],
         "documentation",
         "nothing else here can be trusted",
@@ -80,7 +77,7 @@ CHECKS = (
     Check(
         "types",
         "types of int16 / 2, + 1, square root, > 3, and of a float times 2",
-        _types,
+        Computed(_types, _described),
         ["float", "int -32767 to 32768", "double", "int 0 to 1", "float"],
         "stand-in",
         "pixels are cast to float32 before they are asked for, so only files of other users and "
@@ -89,7 +86,7 @@ CHECKS = (
     Check(
         "integer_division",
         "7 / 2 of two integers",
-        lambda place: pixel(place, ee.Image(7).toInt16().divide(ee.Image(2).toInt16()), "constant"),
+        AtPixel(lambda _: ee.Image(7).toInt16().divide(ee.Image(2).toInt16()), ["constant"]),
         [3.5],
         "documentation",
         "every ratio of counts or of scaled integers would be truncated",
@@ -98,7 +95,7 @@ CHECKS = (
     Check(
         "division_by_zero",
         "1 / 0 of integers, of floats, and 0 / 0",
-        _quotients,
+        AtPixel(_quotients, "abc"),
         [0.0, 0.0, 0.0],
         "documentation",
         "indices and terrain gradients where a denominator is 0 would be masked or infinite",
@@ -107,7 +104,7 @@ CHECKS = (
     Check(
         "undefined",
         "logarithm of 0, root of -1",
-        _undefined,
+        AtPixel(_undefined, "ab"),
         [None, None],
         "stand-in",
         "backscatter of 0 is masked before its logarithm; roots are taken of what is held above "
@@ -117,12 +114,11 @@ CHECKS = (
     Check(
         "atan2",
         "x.atan2(y) of the pairs (0, 1), (-1, 0) and (1, 1)",
-        lambda place: pixel(
-            place,
-            ee.Image([0.0, -1.0, 1.0]).atan2(ee.Image([1.0, 0.0, 1.0])).rename(["a", "b", "c"]),
-            "a",
-            "b",
-            "c",
+        AtPixel(
+            lambda _: (
+                ee.Image([0.0, -1.0, 1.0]).atan2(ee.Image([1.0, 0.0, 1.0])).rename(["a", "b", "c"])
+            ),
+            "abc",
         ),
         [math.pi / 2, math.pi, math.pi / 4],
         "documentation",
@@ -133,7 +129,7 @@ CHECKS = (
     Check(
         "normalized_difference",
         "normalizedDifference of (0.3, 0.1), and of (0.3, -0.01)",
-        _normalized,
+        AtPixel(_normalized, "ab"),
         [0.5, None],
         "documentation",
         "nothing here, since indices are written out for this very reason",
@@ -143,7 +139,7 @@ CHECKS = (
     Check(
         "names_of_reduce",
         "band names of reduce(percentile 50), of mean(), and of reduce(mean and stdDev)",
-        _names_of_reduce,
+        Computed(_names_of_reduce),
         [["VV_p50", "VH_p50"], ["VV", "VH"], ["VV_mean", "VV_stdDev", "VH_mean", "VH_stdDev"]],
         "documentation",
         "composites would ask for bands that are not there; the order alone would not matter",
@@ -151,7 +147,7 @@ CHECKS = (
     Check(
         "names_of_add_bands",
         "names after a band 'a' is added to 'a', twice",
-        _names_of_add_bands,
+        Computed(_names_of_add_bands),
         ["a", "a_1", "a_2"],
         "stand-in",
         "nothing: every band gets a name of its own before",

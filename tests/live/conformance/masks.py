@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ee
-from conformance.place import Place, pixel, rows_of
+from conformance.place import Place, rows_of
 from conformance.record import Check
+from conformance.together import AtPixel
 
 
 def _filled_within_footprint(place: Place) -> list[list[float | None]]:
@@ -13,7 +14,7 @@ def _filled_within_footprint(place: Place) -> list[list[float | None]]:
     return rows_of(place, [cut.unmask(7), cut.unmask(7, False)], 4)
 
 
-def _fraction(place: Place) -> list[float | None]:
+def _fraction(place: Place) -> ee.Image:
     half = ee.Image(1).updateMask(0.5)
     masks = [
         half.updateMask(0.25).mask(),
@@ -24,21 +25,20 @@ def _fraction(place: Place) -> list[float | None]:
         ee.Image(1).where(1, ee.Image(2).updateMask(0.5)),
         half.unmask(7, False),
     ]
-    names = list("abcdefg")
-    return pixel(place, ee.Image.cat(masks).rename(names), *names)
+    return ee.Image.cat(masks).rename(list("abcdefg"))
 
 
-def _where_masked(place: Place) -> list[float | None]:
+def _where_masked(place: Place) -> ee.Image:
     one, nothing = ee.Image(1), ee.Image(2).updateMask(0)
     images = [one.where(1, nothing), one.where(nothing, 3), nothing.where(1, 3)]
-    return pixel(place, ee.Image.cat(images).rename(["a", "b", "c"]), "a", "b", "c")
+    return ee.Image.cat(images).rename(["a", "b", "c"])
 
 
-def _weights(place: Place) -> list[float | None]:
+def _weights(place: Place) -> ee.Image:
     images = [ee.Image(0.0), ee.Image(4.0).updateMask(0.5)]
     collection = ee.ImageCollection(images)
     bands = [collection.mean(), collection.median(), collection.count()]
-    return pixel(place, ee.Image.cat(bands).rename(["a", "b", "c"]), "a", "b", "c")
+    return ee.Image.cat(bands).rename(["a", "b", "c"])
 
 
 CHECKS = (
@@ -57,7 +57,7 @@ CHECKS = (
         "masks of 0.5 after updateMask(0.25), after updateMask(0.5), plus an image of mask 0.25, "
         "where replaced by a whole one; mask and value of a whole one replaced by one of mask 0.5; "
         "the value of 1 with mask 0.5 after unmask(7)",
-        _fraction,
+        AtPixel(_fraction, "abcdefg"),
         [0.25, 0.5, 0.25, 0.5, 1.0, 2.0, 1.0],
         "stand-in",
         "means over scenes would weigh pixels at edges otherwise; masks are made 0 or 1 after "
@@ -69,7 +69,7 @@ CHECKS = (
     Check(
         "where_masked",
         "where(): masked replacement, masked test, masked input",
-        _where_masked,
+        AtPixel(_where_masked, "abc"),
         [1.0, 1.0, None],
         "documentation",
         "scenes before the border noise was mended, and level ground, would get or lose pixels",
@@ -78,7 +78,7 @@ CHECKS = (
     Check(
         "weights_of_masks",
         "mean, median and count over 0 with mask 1 and 4 with mask 0.5",
-        _weights,
+        AtPixel(_weights, "abc"),
         [4 / 3, 2.0, 2.0],
         "stand-in",
         "composites at the edges of scenes",

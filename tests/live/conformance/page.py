@@ -11,6 +11,7 @@ from conformance.place import LATITUDE_DEG, LONGITUDE_DEG, known_place
 from conformance.record import Check, written
 from conformance.suite import CHECKS, RULES
 from conformance.table import cell_of
+from conformance.together import groups_of, requests_of
 
 from gee.pixels import BYTES_PER_VALUE
 
@@ -61,7 +62,8 @@ how many agree, and where the table is: check, matter, stand-in, service, agree?
 
 
 def _cost() -> str:
-    requests = sum(check.requests for check in CHECKS)
+    requests = requests_of(CHECKS)
+    shared = sum(len(group) for group in groups_of(CHECKS))
     small = [check for check in CHECKS if check.name != "full_stack"]
     values = sum(check.pixels for check in small)
     side = known_place().tile_px
@@ -70,10 +72,11 @@ def _cost() -> str:
     return f"""\
 ## What it costs
 
-{requests} requests, and three to connect. All but one bring back {values} values of pixels
-together. `full_stack` is one tile of {side} x {side} pixels of the {len(PUBLISHED)} bands of the
-published preset, {tile_bytes / 1024:,.0f} KiB with masks, at {LATITUDE_DEG} N {LONGITUDE_DEG} E,
-from the scenes of {first} and {last}; where the service finds it too heavy, it is divided, and
+{requests} requests, and three to connect: {shared} of the checks share {len(groups_of(CHECKS))}
+requests, and are asked one by one where the service refuses these. All but one bring back {values}
+values of pixels together. `full_stack` is one tile of {side} x {side} pixels of the
+{len(PUBLISHED)} bands of the published preset, {tile_bytes / 1024:,.0f} KiB with masks,
+at {LATITUDE_DEG} N {LONGITUDE_DEG} E, from the scenes of {first} and {last}; where the service finds it too heavy, it is divided, and
 takes more requests. `radar_look` takes a mean over a whole radar scene, at 2 km.
 
 Seconds and EECU are unknown until someone has run it. All requests carry the workload tag `alm90`:

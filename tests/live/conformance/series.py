@@ -7,6 +7,7 @@ from typing import Any
 import ee
 from conformance.place import Place, pixel, value
 from conformance.record import Check
+from conformance.together import AtPixel, Computed
 
 
 def _numbered(values: list[float], name: str = "v") -> ee.ImageCollection:
@@ -25,25 +26,24 @@ def _days() -> ee.ImageCollection:
     return collection
 
 
-def _ends_of_filters(place: Place) -> list[list[int]]:
+def _ends_of_filters(place: Place) -> ee.ComputedObject:
     days = _days()
     kept = [
         days.filterDate("2019-09-01", "2019-10-15"),
         days.filter(ee.Filter.calendarRange(9, 10, "month")),
         days.filter(ee.Filter.calendarRange(11, 8, "month")),
     ]
-    return list(value(ee.List([each.aggregate_array("number") for each in kept])))
+    return ee.List([each.aggregate_array("number") for each in kept])
 
 
-def _percentiles(place: Place) -> list[float | None]:
+def _percentiles(place: Place) -> ee.Image:
     reducer = ee.Reducer.percentile([10, 25, 50, 75, 90])
-    image = ee.Image.cat(
+    image: ee.Image = ee.Image.cat(
         _numbered([1, 2, 4, 8]).reduce(reducer),
         _numbered([1, 2, 4, 8]).median().rename("of_four"),
         _numbered([8, 1, 2]).median().rename("of_three"),
     )
-    names = [f"v_p{number}" for number in (10, 25, 50, 75, 90)]
-    return pixel(place, image, *names, "of_four", "of_three")
+    return image
 
 
 def _mean_of_unlike_types(place: Place) -> list[float | None]:
@@ -51,7 +51,7 @@ def _mean_of_unlike_types(place: Place) -> list[float | None]:
     return pixel(place, ee.ImageCollection(images).mean(), "v")
 
 
-def _regression(place: Place) -> list[float | None]:
+def _regression(place: Place) -> ee.Image:
     def one(time: float) -> ee.Image:
         day: ee.Image = ee.Image.constant([1, time, 3 + 2 * time]).toDouble()
         return day
@@ -61,7 +61,7 @@ def _regression(place: Place) -> list[float | None]:
     coefficients = fit.select(["coefficients"]).arrayProject([0]).arrayFlatten([["a", "b"]])
     few = ee.ImageCollection(images[:1]).reduce(ee.Reducer.linearRegression(2, 1))
     without = few.select(["coefficients"]).arrayProject([0]).arrayFlatten([["c", "d"]])
-    return pixel(place, ee.Image.cat(coefficients, without), "a", "b", "c", "d")
+    return ee.Image.cat(coefficients, without)
 
 
 def _join(place: Place) -> dict[str, Any]:
@@ -80,13 +80,15 @@ def _join(place: Place) -> dict[str, Any]:
     }
 
 
+PERCENTILES = ("v_p10", "v_p25", "v_p50", "v_p75", "v_p90", "of_four", "of_three")
+
 CHECKS = (
     Check(
         "ends_of_filters",
         "days kept of 31 August (0), 1 September (1), 15 October (2), 31 October (3) and "
         "1 November (4) by filterDate to 15 October, by calendarRange of months 9 to 10, and "
         "of months 11 to 8",
-        _ends_of_filters,
+        Computed(_ends_of_filters),
         [[1], [1, 2, 3], [0, 4]],
         "documentation",
         "seasons would gain or lose a day or a month",
@@ -95,7 +97,7 @@ CHECKS = (
         "percentiles",
         "10th, 25th, 50th, 75th and 90th percentile of 1, 2, 4, 8; their median, and that of "
         "8, 1, 2",
-        _percentiles,
+        AtPixel(_percentiles, PERCENTILES),
         [1.0, 1.5, 3.0, 6.0, 8.0, 3.0, 2.0],
         "stand-in",
         "a year's peak of few clear looks moves by less than the gap of two neighbours; the "
@@ -117,7 +119,7 @@ CHECKS = (
     Check(
         "linear_regression",
         "intercept and slope of 3 + 2 t at t = 0, 1, 2, 5; the same from one day alone",
-        _regression,
+        AtPixel(_regression, "abcd"),
         [3.0, 2.0, None, None],
         "stand-in",
         "harmonics of land surface temperature; of too few days the fit is masked by their "
