@@ -13,7 +13,7 @@ import google_crc32c
 
 from export.covariates.staging.files import PieceFile, are_whole, check_file
 from export.covariates.staging.pieces import Piece
-from export.covariates.staging.places import files_of
+from export.covariates.staging.places import files_of_export, may_be_whole
 from export.errors import TileError, WriteError
 from export.journal import Journal
 from export.parallel import in_order
@@ -76,7 +76,7 @@ def fetch(
     there = bucket.listed()
     work: list[tuple[Piece, StoredFile, tuple[int, int]]] = []
     for piece, export in exported.items():
-        found = files_of(_prefix(export), there)
+        found = files_of_export(_prefix(export), there, export.file_names)
         if not found:
             raise AssetError(
                 f"{piece}: its export is done, but gs://{'/'.join(vars(export.destination).values())}"
@@ -91,7 +91,9 @@ def fetch(
             download(stored, path)
             journal.record(STEP, path.name, stored.generation, [path])
         export = exported[piece]
-        row, col, height, width = check_file(path, export.names, export.geobox, first)
+        url = f"gs://{stored.bucket}/{stored.name}"
+        remedy = f"Delete {url} in the bucket, and the same command exports it anew"
+        row, col, height, width = check_file(path, export.names, export.geobox, first, remedy)
         return PieceFile(path, (piece.window[0] + row, piece.window[1] + col, height, width))
 
     files: dict[Piece, list[PieceFile]] = {piece: [] for piece in exported}
@@ -101,8 +103,11 @@ def fetch(
             task.advance()
     for piece, parts in files.items():
         if not are_whole([part.window for part in parts], exported[piece].geobox):
-            listed = ", ".join(part.path.name for part in parts)
-            raise TileError(f"{piece}: {listed} are not all of its files, or overlap")
+            listed = ", ".join(stored.name for one, stored, _ in work if one == piece)
+            raise TileError(
+                f"{piece}: {listed} are not all of its files, or overlap. Delete them in the "
+                "bucket, and the same command exports it anew"
+            )
     return files
 
 
@@ -158,10 +163,12 @@ def _checksum(path: Path) -> str:
 
 
 def _is_there(export: Export, there: Collection[str]) -> bool:
-    """Say whether an export left its files; where the service divided it otherwise, any."""
-    found = set(files_of(_prefix(export), there))
+    """Say whether an export left its files; where the service divided it otherwise, all of them."""
+    found = files_of_export(_prefix(export), there, export.file_names)
     expected = set(export.file_names)
-    return bool(found) and (expected <= found or not expected & found)
+    if found.keys() & expected:
+        return found.keys() == expected
+    return may_be_whole(found.values(), export.geobox)
 
 
 def _prefix(export: Export) -> str:

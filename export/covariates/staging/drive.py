@@ -9,7 +9,7 @@ from pathlib import Path
 
 from export.covariates.staging.files import PieceFile, are_whole, check_file
 from export.covariates.staging.pieces import Piece
-from export.covariates.staging.places import files_of
+from export.covariates.staging.places import files_of_export
 from gee.batch import Export, ToDrive
 
 
@@ -63,8 +63,12 @@ class DriveFiles:
         self, export: Export, names: set[str]
     ) -> list[tuple[Path, tuple[int, int, int, int]]]:
         assert isinstance(export.destination, ToDrive)
-        found = files_of(export.destination.prefix, names)
+        found = files_of_export(export.destination.prefix, names, export.file_names)
+        remedy = "Put the file as it was exported in its place"
         return [
-            (self._files / name, check_file(self._files / name, export.names, export.geobox, first))
+            (
+                self._files / name,
+                check_file(self._files / name, export.names, export.geobox, first, remedy),
+            )
             for name, first in found.items()
         ]

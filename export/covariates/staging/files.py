@@ -32,7 +32,9 @@ class PieceFile:
     window: Span
 
 
-def check_file(path: Path, names: Sequence[str], window: GeoBox, first: tuple[int, int]) -> Span:
+def check_file(
+    path: Path, names: Sequence[str], window: GeoBox, first: tuple[int, int], remedy: str
+) -> Span:
     """Return which part of an exported window a file holds, in pixels of that window.
 
     Parameters
@@ -40,6 +42,7 @@ def check_file(path: Path, names: Sequence[str], window: GeoBox, first: tuple[in
     names : bands that it must have, in this order
     window : that was exported
     first : row and column of the file's first pixel in it, as its name tells
+    remedy : what to do where it is not what was exported, without a full stop
 
     Raises
     ------
@@ -49,7 +52,6 @@ def check_file(path: Path, names: Sequence[str], window: GeoBox, first: tuple[in
         where it is of another grid, has other bands, or another type.
     """
     info = read_info(path)
-    remedy = "Put the file as it was exported in its place"
     if info.band_names != tuple(names):
         listed = ", ".join(name or "(unnamed)" for name in info.band_names)
         raise TileError(f"{path} has other bands: {listed}, not {', '.join(names)}. {remedy}")

@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from odc.geo.geobox import GeoBox
+
 from gee.batch import Destination, Export
 
 
@@ -41,3 +43,35 @@ def files_of(prefix: str, names: Collection[str]) -> dict[str, tuple[int, int]]:
     return {
         name: (int(match[1] or 0), int(match[2] or 0)) for name, match in found.items() if match
     }
+
+
+def files_of_export(
+    prefix: str, names: Collection[str], expected: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """Return `files_of` an export; where all are there that it was to write, those alone."""
+    found = files_of(prefix, names)
+    if found.keys() >= set(expected):
+        return {name: found[name] for name in expected}
+    return found
+
+
+def may_be_whole(firsts: Collection[tuple[int, int]], window: GeoBox) -> bool:
+    """Say whether files, all of one size but the last, may be all of a window.
+
+    Parameters
+    ----------
+    firsts : row and column of each file's first pixel. How large a file is shows by where the next
+        one begins, so that a single row or column of files is believed to reach to the end
+    """
+    rows, cols = sorted({row for row, _ in firsts}), sorted({col for _, col in firsts})
+    return len(rows) * len(cols) == len(firsts) and all(
+        _reaches(starts, int(side)) for starts, side in zip((rows, cols), window.shape, strict=True)
+    )
+
+
+def _reaches(starts: Sequence[int], length: int) -> bool:
+    """Say whether equal steps lead from 0 to the end of a length."""
+    if not starts or len(starts) == 1:
+        return list(starts) == [0]
+    step = starts[1]
+    return list(starts) == list(range(0, length, step))

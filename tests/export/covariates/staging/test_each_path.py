@@ -157,6 +157,51 @@ class TestFiles:
         assert staged_study.sent("image:export") == 0
         assert staged_study.tiles_are_those_of_the_direct_path()
 
+    def test_files_of_another_division_that_are_not_all_there(
+        self, staged_study: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Fault: they pass for there, and each run fails for what they lack, with no way out."""
+        with monkeypatch.context() as divided:
+            divided.setattr("gee.batch.BLOCK_PX", 1)
+            divided.setattr("gee.batch.LARGEST_FILE_PX", 30)
+            divided.setattr("gee.local.exports.BLOCK_PX", 1)
+            staged_study.use(path="bucket", bucket="my-bucket")
+            staged_study.export()
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        shards = sorted((staged_study.exports / "cloud").rglob("climate*.tif"))
+        assert len(shards) == 9
+        shards.pop(4).unlink()
+        staged_study.forget_requests()
+        staged_study.export()
+        assert staged_study.sent("image:export") == 1
+        assert staged_study.tiles_are_those_of_the_direct_path()
+        # Of one row alone nobody can tell before it is read.
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        for path in (staged_study.exports / "cloud").rglob("climate*.tif"):
+            if path not in shards[:3]:
+                path.unlink()
+        done = staged_study.export(code=3)
+        assert "are not all of its files" in done.stderr
+        assert "Delete them in the bucket" in done.stderr
+        for path in shards[:3]:
+            assert path.name in done.stderr
+            path.unlink()
+        staged_study.export()
+        assert staged_study.tiles_are_those_of_the_direct_path()
+
+    def test_the_remedy_for_a_wrong_file_of_a_bucket(self, staged_study: Any) -> None:
+        """Fault: the user is told to mend a file that is only on its way."""
+        staged_study.use(path="bucket", bucket="my-bucket")
+        staged_study.export()
+        shutil.rmtree(staged_study.folder / "covariates" / "tiles")
+        wrong = next((staged_study.exports / "cloud").rglob("climate*.tif"))
+        shutil.copy(next((staged_study.exports / "cloud").rglob("terrain*.tif")), wrong)
+        done = staged_study.export(code=3)
+        assert f"Delete gs://my-bucket/alm90/{wrong.name} in the bucket" in done.stderr
+        wrong.unlink()
+        staged_study.export()
+        assert staged_study.tiles_are_those_of_the_direct_path()
+
     def test_a_file_that_is_gone_from_the_bucket_is_made_anew(self, staged_study: Any) -> None:
         staged_study.use(path="bucket", bucket="my-bucket")
         staged_study.export()

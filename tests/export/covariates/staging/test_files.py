@@ -18,7 +18,7 @@ from export.covariates.staging import bucket
 from export.covariates.staging.bucket import download
 from export.covariates.staging.files import FilePixels, PieceFile, are_whole, check_file
 from export.covariates.staging.pieces import Piece, Span
-from export.covariates.staging.places import files_of
+from export.covariates.staging.places import files_of, files_of_export, may_be_whole
 from export.errors import TileError, WriteError
 from gee import session
 from gee.errors import AssetError, BusyError, RefusedError, TooLargeError
@@ -29,6 +29,7 @@ from gee.storage import StoredFile, list_files
 
 GRID = geobox_of_region(93.0, 35.0, 93.3, 35.2, "EPSG:4326", 0.01)
 """20 rows, 30 columns."""
+REMEDY = "Bring another"
 CONTENT = np.random.default_rng(7).bytes(1000)
 
 
@@ -141,6 +142,34 @@ def test_names_of_files() -> None:
     assert files_of("rad.r", names) == {}
 
 
+def test_files_of_another_division_beside_those_that_were_to_be_written() -> None:
+    """Fault: both are taken, and overlap."""
+    shards = ["a-0000000000-0000000000.tif", "a-0000000000-0000000256.tif"]
+    assert list(files_of_export("a", ["a.tif", *shards], ["a.tif"])) == ["a.tif"]
+    assert list(files_of_export("a", ["a.tif", *shards], shards)) == shards
+    assert list(files_of_export("a", ["a.tif"], shards)) == ["a.tif"]
+
+
+@pytest.mark.parametrize(
+    ("firsts", "whole"),
+    [
+        ([(0, 0)], True),
+        ([(row, col) for row in (0, 8, 16) for col in (0, 16)], True),
+        ([(0, 0), (0, 16)], True),
+        ([(row, col) for row in (0, 8) for col in (0, 16)], False),
+        ([(0, 0), (0, 16), (8, 0), (16, 0), (16, 16)], False),
+        ([(0, 0), (16, 0), (0, 16)], False),
+        ([(0, 16)], False),
+        ([(8, 0), (16, 0)], False),
+        ([], False),
+    ],
+)
+def test_where_files_begin_shows_whether_any_is_lacking(
+    firsts: list[tuple[int, int]], whole: bool
+) -> None:
+    assert may_be_whole(firsts, GRID) == whole
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
     """`write(name, values, geobox)`: a file of the bands vv and vh."""
@@ -221,7 +250,7 @@ class TestCheck:
     def test_what_was_exported_passes(self, write: Callable[..., Path]) -> None:
         part = GRID[4:10, 6:30]
         path = write("a.tif", values_on(part), part)
-        assert check_file(path, ("vv", "vh"), GRID, (4, 6)) == (4, 6, 6, 24)
+        assert check_file(path, ("vv", "vh"), GRID, (4, 6), REMEDY) == (4, 6, 6, 24)
 
     @pytest.mark.parametrize(
         ("geobox", "first", "words"),
@@ -238,17 +267,18 @@ class TestCheck:
     ) -> None:
         path = write("a.tif", np.zeros((2, *geobox.shape.yx), np.float32), geobox)
         with pytest.raises(TileError) as caught:
-            check_file(path, ("vv", "vh"), GRID, first)
+            check_file(path, ("vv", "vh"), GRID, first, REMEDY)
         assert words in str(caught.value)
         assert str(path) in str(caught.value)
+        assert str(caught.value).endswith(f". {REMEDY}")
 
     def test_other_bands_or_types(self, write: Callable[..., Path]) -> None:
         path = write("a.tif", values_on(GRID), GRID, ("vh", "vv"))
         with pytest.raises(TileError, match="other bands: vh, vv, not vv, vh"):
-            check_file(path, ("vv", "vh"), GRID, (0, 0))
+            check_file(path, ("vv", "vh"), GRID, (0, 0), REMEDY)
         path = write("b.tif", values_on(GRID).astype(np.int16), GRID)
         with pytest.raises(TileError, match="int16, not float32"):
-            check_file(path, ("vv", "vh"), GRID, (0, 0))
+            check_file(path, ("vv", "vh"), GRID, (0, 0), REMEDY)
 
     def test_parts_with_a_gap(self) -> None:
         assert are_whole([(0, 0, 20, 12), (0, 12, 20, 18)], GRID)
