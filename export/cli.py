@@ -4,23 +4,14 @@ Nothing heavy is imported before a command runs, so that `alm90 --help` answers 
 """
 
 import os
-import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from export.steps.context import Context
-
-_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
-EXIT_SERVICE = 4
-EXIT_HOLES = 5
-EXIT_INTERRUPTED = 130
+from export.command import EXIT_HOLES, EXIT_INTERRUPTED, exit_codes, opened
 
 app = typer.Typer(
     name="alm90",
@@ -108,93 +99,16 @@ def _options(
     pass
 
 
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    """Turn what goes wrong into one clear message and the exit code of its kind."""
-    from export.errors import ExportError
-    from gee.errors import GeeError, ServiceError
-    from local_ml.errors import LocalMLError
-
-    interrupted = False
-
-    def interrupt(*_: object) -> NoReturn:
-        nonlocal interrupted
-        interrupted = True
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in _INTERRUPTIONS}
-    hook, sys.unraisablehook = sys.unraisablehook, _interrupt_again
-    try:
-        yield
-    except Exception as error:
-        # A library in whose midst the interruption fell may have turned it into an error.
-        if interrupted and not isinstance(error, typer.Exit):
-            _tell_interrupted()
-        if isinstance(error, ExportError):
-            _fail(error, error.exit_code)
-        if isinstance(error, ServiceError):
-            _fail(error, EXIT_SERVICE)
-        if isinstance(error, GeeError | LocalMLError | OSError):
-            _fail(error, 3)
-        raise
-    except KeyboardInterrupt:
-        _tell_interrupted()
-    finally:
-        sys.unraisablehook = hook
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Repeat an interruption that fell into a destructor, where Python would ignore it."""
-    if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-    else:
-        sys.__unraisablehook__(unraisable)
-
-
-def _tell_interrupted() -> NoReturn:
-    typer.secho("interrupted; what is finished is kept, the same command resumes", err=True)
-    raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-def _fail(error: Exception, code: int) -> NoReturn:
-    typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    typer.secho(str(error), err=True)
-    raise typer.Exit(code) from None
-
-
 def _scheduler(scheduler: str | None, scheduler_file: Path | None) -> str | None:
     """Return the address of the scheduler that does the work, None where none is named."""
     if scheduler is not None and scheduler_file is not None:
         raise typer.BadParameter("give either --scheduler or --scheduler-file")
     if scheduler is None and scheduler_file is None:
         return None
-    with _exit_codes():
+    with exit_codes():
         from export.cluster.connection import scheduler_address
 
         return scheduler_address(scheduler, scheduler_file)
-
-
-@contextmanager
-def _study(folder: Path) -> Iterator["Context"]:
-    """Open a study, and end with exit code 5 where holes were left."""
-    with _exit_codes():
-        from export.progress import progress_for
-        from export.steps.context import open_context
-        from export.study import Study
-
-        study = Study.load(folder)
-        with open_context(study, progress_for(sys.stderr), typer.echo) as context:
-            try:
-                yield context
-            finally:
-                if context.holes:
-                    typer.secho(f"left {len(context.holes)} hole(s):", fg="yellow", err=True)
-                for hole in context.holes:
-                    typer.secho(f"  {hole}", err=True)
-        if context.holes:
-            raise typer.Exit(EXIT_HOLES)
 
 
 @app.command()
@@ -221,7 +135,7 @@ def init(
     ] = False,
 ) -> None:
     """Make the folder of a new study, with a commented study.toml."""
-    with _exit_codes():
+    with exit_codes():
         from export.steps.init import init_study
 
         typer.echo(
@@ -244,7 +158,7 @@ def run(
 ) -> None:
     """Do all steps, from the field table to the report; resumes, and redoes what changed."""
     address = _scheduler(scheduler, scheduler_file)
-    with _study(folder) as context:
+    with opened(folder) as context:
         from export.steps.run import run_all
 
         run_all(context, force, address)
@@ -253,7 +167,7 @@ def run(
 @app.command()
 def sites(folder: StudyFolder) -> None:
     """Read and screen the field table; every row left out gets its reason."""
-    with _study(folder) as context:
+    with opened(folder) as context:
         from export.steps.sites import sites_step
 
         sites_step(context)
@@ -262,7 +176,7 @@ def sites(folder: StudyFolder) -> None:
 @app.command()
 def sample(folder: StudyFolder) -> None:
     """Sample the candidate covariates at the sites, and at random pixels of the region."""
-    with _study(folder) as context:
+    with opened(folder) as context:
         from export.steps.sample import sample_step
 
         sample_step(context)
@@ -275,7 +189,7 @@ def train(
         Path | None, typer.Option(help="a table sampled elsewhere, with its samples.json beside it")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="with --samples: folder for the model [default: ./model]")
+        Path | None, typer.Option(help="with --samples: folder for the model; ./model if not given")
     ] = None,
     settings: Annotated[
         Path | None, typer.Option(help="with --samples: a study.toml to take settings from")
@@ -287,13 +201,13 @@ def train(
     if folder is not None:
         if model is not None or settings is not None:
             raise typer.BadParameter("--model and --settings go with --samples")
-        with _study(folder) as context:
+        with opened(folder) as context:
             from export.steps.train import train_step
 
             train_step(context)
         return
     assert samples is not None
-    with _exit_codes():
+    with exit_codes():
         from export.progress import progress_for
         from export.steps.train import train_samples
 
@@ -311,7 +225,7 @@ def plan(
     everything: AllCandidates = False,
 ) -> None:
     """Say what an export would ask of Earth Engine and write, and what is there already."""
-    with _study(folder) as context:
+    with opened(folder) as context:
         from export.steps.plan import plan_step
 
         plan_step(context, probe, everything)
@@ -320,7 +234,7 @@ def plan(
 @app.command()
 def export(folder: StudyFolder, everything: AllCandidates = False) -> None:
     """Write tiles of the covariates that the model kept."""
-    with _study(folder) as context:
+    with opened(folder) as context:
         from export.steps.tiles import tiles_step
 
         tiles_step(context, everything)
@@ -342,7 +256,7 @@ def predict(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="with --model: folder for the map [default: ./map]", show_default=False),
+        typer.Option(help="with --model: folder for the map; ./map if not given", show_default=False),
     ] = None,
     force: Force = False,
     scheduler: Scheduler = None,
@@ -355,14 +269,14 @@ def predict(
     if folder is not None:
         if out is not None:
             raise typer.BadParameter("--out goes with --model and --covariates")
-        with _study(folder) as context:
+        with opened(folder) as context:
             from export.steps.predict import predict_step
 
             predict_step(context, force, address)
         return
     if model is None or covariates is None:
         raise typer.BadParameter("--model and --covariates go together")
-    with _exit_codes():
+    with exit_codes():
         from export.progress import progress_for
         from export.steps.predict import predict_folder
 
@@ -382,7 +296,7 @@ def predict(
 @app.command()
 def mosaic(folder: StudyFolder) -> None:
     """Join the map tiles into one Cloud-Optimized GeoTIFF."""
-    with _study(folder) as context:
+    with opened(folder) as context:
         from export.steps.mosaic import mosaic_step
 
         mosaic_step(context)
@@ -391,7 +305,7 @@ def mosaic(folder: StudyFolder) -> None:
 @app.command()
 def compare(folder: StudyFolder) -> None:
     """Hold the map against a reference raster, where the study names one (map.reference)."""
-    with _study(folder) as context:
+    with opened(folder) as context:
         from export.steps.compare import compare_step
 
         compare_step(context)
@@ -400,7 +314,7 @@ def compare(folder: StudyFolder) -> None:
 @app.command()
 def report(folder: StudyFolder) -> None:
     """Write report.html: the scores, what the model took from the covariates, the map."""
-    with _study(folder) as context:
+    with opened(folder) as context:
         from export.steps.report import report_step
 
         report_step(context)
@@ -423,7 +337,12 @@ def view(
             "for composites until Ctrl-C",
         ),
     ] = False,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="of 127.0.0.1, for --serve")] = 8124,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, help="of 127.0.0.1, for --serve; 8124 if not given", show_default=False
+        ),
+    ] = None,
     basemap: Annotated[
         str | None,
         typer.Option(
@@ -434,17 +353,19 @@ def view(
     """Write view.html: map, sites and covariates to look at in a browser, without a network."""
     if not geemap and (serve or basemap is not None):
         raise typer.BadParameter("--serve and --basemap go with --geemap")
+    if port is not None and not serve:
+        raise typer.BadParameter("--port goes with --serve")
     if not geemap:
-        with _study(folder) as context:
+        with opened(folder) as context:
             from export.steps.view import view_step
 
             view_step(context)
         return
-    with _exit_codes():
+    with exit_codes():
         from export.steps.view import seen_by_browsers, serve_until_interrupted
 
-        with seen_by_browsers(folder, port if serve else None) as answered:
-            with _study(folder) as context:
+        with seen_by_browsers(folder, (port or 8124) if serve else None) as answered:
+            with opened(folder) as context:
                 from export.steps.view import geemap_step
 
                 geemap_step(context, answered, basemap)
@@ -465,7 +386,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="port on 127.0.0.1")] = 8123,
 ) -> None:
     """Serve a folder of rasters to the Earth Engine client, on this machine only."""
-    with _exit_codes():
+    with exit_codes():
         from export.steps.serve import serve_folder
 
         serve_folder(folder, port, typer.echo)
