@@ -76,8 +76,9 @@ def _cost() -> str:
 requests, and are asked one by one where the service refuses these. All but one bring back {values}
 values of pixels together. `full_stack` is one tile of {side} x {side} pixels of the
 {len(PUBLISHED)} bands of the published preset, {tile_bytes / 1024:,.0f} KiB with masks,
-at {LATITUDE_DEG} N {LONGITUDE_DEG} E, from the scenes of {first} and {last}; where the service finds it too heavy, it is divided, and
-takes more requests. `radar_look` takes a mean over a whole radar scene, at 2 km.
+at {LATITUDE_DEG} N {LONGITUDE_DEG} E, from the scenes of {first} and {last};
+where the service finds it too heavy, it is divided, and takes more requests.
+`radar_look` takes a mean over a whole radar scene, at 2 km.
 
 Seconds and EECU are unknown until someone has run it. All requests carry the workload tag `alm90`:
 the project's console then tells what they cost. Nothing is written to the service.
