@@ -259,7 +259,7 @@ class TestTooHeavy:
         """One request reads all four of them from the assets."""
         refused.use(path="staged")
         done = refused.export(code=3)
-        assert "left 4 hole(s)" in done.stderr
+        assert "  4 covariate tiles (tile_r0000_c0000, " in done.stderr
         assert "memory" in done.stderr
         self.fill(refused)
 
