@@ -169,31 +169,57 @@ def test_the_same_study_gives_the_same_bytes_with_other_workers(
     assert results(finished) == results(other)
 
 
-def started(folder: Path) -> "subprocess.Popen[str]":
-    """A run of its own process, whose progress can be read while it works."""
+HELD = """
+import re, sys, time
+from export import cli, progress
+
+step, sys.argv[1:] = sys.argv[1], sys.argv[2:]
+say = progress._PlainTask._say
+
+def say_and_wait(self, line):
+    say(self, line)
+    if re.match(step, line):
+        time.sleep(600)
+
+progress._PlainTask._say = say_and_wait
+progress._SECONDS_APART = 0
+progress.PlainLines.__init__.__defaults__ = (0.0,)
+cli.main()
+"""
+
+
+def started(folder: Path, held_at: str | None = None) -> "subprocess.Popen[str]":
+    """A run of its own process, whose progress can be read while it works.
+
+    `held_at`: it comes no further than the first line of progress that this matches, however late
+    that is read.
+    """
+    program = ["-m", "export.cli"] if held_at is None else ["-c", HELD, held_at]
     return subprocess.Popen(
-        [sys.executable, "-u", "-m", "export.cli", "run", str(folder)],
+        [sys.executable, "-u", *program, "run", str(folder)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
     )
 
 
-# Which tenths are told depends on how long a fold takes.
 @pytest.mark.parametrize("step", ["nested folds: [1-9]0 %", "map tiles"])
 def test_a_run_killed_in_mid_step_resumes_to_the_same_bytes(
     alm90: Alm90, finished: Path, fresh: Callable[..., Path], step: str
 ) -> None:
     folder = fresh()
-    with started(folder) as process:
+    said = ""
+    with started(folder, held_at=step) as process:
         assert process.stderr is not None
         for line in process.stderr:
+            said += line
             if re.match(step, line):
                 process.send_signal(signal.SIGKILL)
                 break
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode == -signal.SIGKILL, said
     assert not (folder / "report.html").exists()
-    assert alm90("run", folder).exit_code == 0
+    resumed = alm90("run", folder)
+    assert resumed.exit_code == 0, (resumed.output, resumed.exception)
     assert results(folder) == results(finished)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +272,13 @@ def test_the_worst_day_leaves_the_tiles_of_a_quiet_one(
         assert worst.tile_bytes() == undisturbed
 
 
+def journalled(study: Any) -> int:
+    """Return how many tiles the journal of a study that is under way holds as done."""
+    with closing(sqlite3.connect(study.folder / "journal.sqlite", timeout=60)) as journal:
+        counted = "SELECT count(*) FROM done WHERE step = 'covariate_tiles'"
+        return int(journal.execute(counted).fetchone()[0])
+
+
 def test_a_run_goes_on_where_the_last_was_killed(earth_engine_study: Any) -> None:
     """Fault: what is whole already is asked for again."""
     study = earth_engine_study
@@ -279,20 +288,21 @@ def test_a_run_goes_on_where_the_last_was_killed(earth_engine_study: Any) -> Non
         study.write(earthengine={"url": server.url})
         assert study.alm90("sample").exit_code == 0
         disconnect()
-        service.faults.inject("slow", call="image:computePixels", times=None, seconds=0.5)
+        # The third window and those after it are answered when the process is long dead.
+        slow = service.faults.inject(
+            "slow", call="image:computePixels", times=None, after=2, seconds=600
+        )
         run = study.start("export")
         folder = study.folder / "covariates" / "tiles"
-        wait_for(lambda: len(list(folder.glob("*.tif"))) >= 2, run)
+        wait_for(lambda: journalled(study) == 2 and slow.seen >= 3, run)
         run.kill()
         run.wait()
+        assert len(list(folder.glob("*.tif"))) == 2
         service.faults.clear()
         service.requests.clear()
         resumed = study.alm90("export")
         assert resumed.exit_code == 0, resumed.output
-        calls = service.requests.calls("image:computePixels")
-        # A tile that was whole but not yet in the journal is asked for again. The dead process's
-        # last request may end after the log was cleared.
-        assert 2 <= sum(one.fault is None for one in calls) <= 3
+        assert len(service.requests.calls("image:computePixels")) == 2
         disconnect()
 
 
@@ -302,7 +312,7 @@ def test_an_interrupted_export_does_not_wait_for_the_service(earth_engine_study:
     service = LocalEarthEngine(study.folder / "scenes")
     with service.serve() as server:
         study.write(earthengine={"url": server.url})
-        slow = service.faults.inject("slow", call="image:computePixels", times=None, seconds=20)
+        slow = service.faults.inject("slow", call="image:computePixels", times=None, seconds=600)
         run = study.start("export")
         deadline = time.monotonic() + 60
         while not slow.seen:
@@ -312,7 +322,7 @@ def test_an_interrupted_export_does_not_wait_for_the_service(earth_engine_study:
         begun = time.monotonic()
         run.send_signal(signal.SIGINT)
         assert run.wait() == 130
-        assert time.monotonic() - begun < 8
+        assert time.monotonic() - begun < 120
 
 
 def test_a_folder_of_scenes_that_is_not_there_is_named_before_any_work(
