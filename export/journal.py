@@ -130,6 +130,12 @@ class Journal:
             ).fetchall()
         return all(self._holds(self._home / path, sha256) for path, sha256 in files)
 
+    def is_altered(self, step: str, key: str) -> bool:
+        """Say whether `step` wrote files for `key` that are no more as it wrote them."""
+        with self._lock:
+            recorded = self._one("SELECT 1 FROM done WHERE step = ? AND key = ?", (step, key))
+        return recorded is not None and not self.is_unaltered(step, key)
+
     def record(
         self,
         step: str,

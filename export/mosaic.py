@@ -293,7 +293,7 @@ def _join(
     checksums = []
     with (
         rasterio.Env(),
-        progress.task("joining tiles", len(places)) as task,
+        progress.task(f"{_name(scratch)}: joining tiles", len(places)) as task,
         rasterio.open(scratch, "w", **profile) as dataset,
     ):
         dataset.descriptions = bands.names
@@ -308,6 +308,11 @@ def _join(
     return checksums
 
 
+def _name(half_written: Path) -> str:
+    """Return the name that a file will have once it is whole."""
+    return half_written.name.removesuffix(".part").removesuffix(".scratch")
+
+
 def _add_overviews(scratch: Path, bands: _Bands, progress: Progress) -> None:
     """Add the overviews that the map is to have, each of half the size, down to one block.
 
@@ -316,7 +321,7 @@ def _add_overviews(scratch: Path, bands: _Bands, progress: Progress) -> None:
     """
     with (
         rasterio.Env(**OVERVIEW_SETTINGS),
-        progress.task("overviews", 1) as task,
+        progress.task(f"{_name(scratch)}: overviews", 1) as task,
         rasterio.open(scratch, "r+") as dataset,
     ):
         largest, factors = max(dataset.shape), [2]
@@ -332,7 +337,7 @@ def _add_overviews(scratch: Path, bands: _Bands, progress: Progress) -> None:
 def _to_cog(scratch: Path, part: Path, bands: _Bands, progress: Progress, workers: int) -> None:
     options = dict(FLAG_OPTIONS if bands.are_codes else MAP_OPTIONS)
     options["num_threads"] = workers or os.cpu_count() or 1
-    with rasterio.Env(), progress.task("writing the map", 1) as task:
+    with rasterio.Env(), progress.task(f"{_name(part)}: writing", 1) as task:
         rasterio.shutil.copy(scratch, part, **options)
         task.advance()
 
@@ -351,7 +356,7 @@ def _require_equal(
     expected = list(zip(places, checksums, strict=True))
     share = -(-len(expected) // (workers or os.cpu_count() or 1))
     shares = [expected[first : first + share] for first in range(0, len(expected), share)]
-    with progress.task("checking the map", len(places)) as task:
+    with progress.task(f"{_name(part)}: checking", len(places)) as task:
 
         def check(tiles: Sequence[tuple[tuple[Path, Window], int]]) -> None:
             with open_raster(part) as dataset:

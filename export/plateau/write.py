@@ -41,7 +41,7 @@ class PlateauExample:
 
 
 def write_plateau(
-    folder: Path,
+    folder: Path | str,
     *,
     seed: int = 2026,
     shape: tuple[int, int] = (1000, 1000),
@@ -67,6 +67,7 @@ def write_plateau(
     """
     if min(shape) < 100:
         raise ValueError(f"the example plateau needs at least 100 rows and columns, not {shape}")
+    folder = Path(folder)
     plateau = make_plateau(seed, shape)
     (folder / "rasters").mkdir(parents=True, exist_ok=True)
     entries = []

@@ -22,6 +22,11 @@ logger = logging.getLogger("export")
 _TILES_NAMED = 4
 
 
+def counted(number: int, noun: str) -> str:
+    """Return '1 tile', '4 tiles'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 @dataclass(frozen=True)
 class Context:
     """A run of one study.

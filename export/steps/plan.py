@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from export.covariates.export_path import choose_path, read_probe
 from export.covariates.provider import AskedWindow, CovariateStack
 from export.covariates.region import region_extents
-from export.covariates.tile_plans import TilePlan, plan_tiles
+from export.covariates.tile_plans import STEP, TilePlan, plan_tiles
 from export.covariates.tile_writing import windows_needed
-from export.steps.context import Context
+from export.steps.context import Context, counted
 from export.steps.probe import probe, tell_hours
 from export.steps.stage import planned_exports
 from export.study.covariates import (
@@ -46,8 +46,10 @@ def plan_step(context: Context, probing: bool = False, everything: bool = False)
     inside = sum(extent.pixels for extent in extents)
     context.tell(
         "plan",
-        f"{rows} x {cols} pixels, {inside} of them in the region; {len(extents)} tiles of "
-        f"{settings.grid.tile_px} pixels a side touch it; {len(kept)} covariates",
+        f"{rows} x {cols} pixels, {inside} of them in the region; "
+        f"{counted(len(extents), 'tile')} of {settings.grid.tile_px} pixels a side "
+        f"touch{'es' if len(extents) == 1 else ''} it; "
+        f"{counted(len(kept), 'covariate')}",
     )
     if probing:
         connect_to_earth_engine(study)
@@ -61,7 +63,7 @@ def plan_step(context: Context, probing: bool = False, everything: bool = False)
         to_write = [plan.tile for plan in plans if not plan.done]
         windows = windows_needed(stack, plans, {extent.name: extent for extent in extents})
         asked = {name for plan in plans for name in plan.asked}
-    context.tell("plan", f"to be written: {len(to_write)} tiles")
+    context.tell("plan", f"to be written: {counted(len(to_write), 'tile')}")
     if settings.earthengine is not None:
         wanted = stack.select([name for name in stack.names if name in asked])
         asking = (
@@ -107,7 +109,10 @@ def _tell_there(context: Context, stack: CovariateStack, plans: Sequence[TilePla
     """Say what is there already, and what of it will be read anew."""
     done = sum(plan.done for plan in plans)
     in_part = [plan for plan in plans if plan.kept]
-    context.tell("plan", f"there already: {done} tiles whole, {len(in_part)} in part")
+    context.tell("plan", f"there already: {counted(done, 'tile')} whole, {len(in_part)} in part")
+    altered = sum(context.journal.is_altered(STEP, plan.tile.name) for plan in plans)
+    if altered:
+        context.tell("plan", f"altered since written: {altered}, to be written anew")
     asked = {name for plan in in_part for name in plan.asked}
     if asked:
         listed = ", ".join(name for name in stack.names if name in asked)
@@ -144,8 +149,8 @@ def _tell_requests(
         context.tell("plan", "on the direct path it would be:")
     context.tell(
         "plan",
-        f"to be asked of Earth Engine: {requests} requests, {_size(size)} in all, straight to the "
-        "tiles (computePixels)",
+        f"to be asked of Earth Engine: {counted(requests, 'request')}, {_size(size)} in all, "
+        "straight to the tiles (computePixels)",
     )
     if windows:
         tell_hours(context, windows, probed if connected else None)

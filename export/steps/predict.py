@@ -14,7 +14,7 @@ from export.mosaic import write_map
 from export.predict import Machines, PredictReport, predict_tiles
 from export.progress import Progress
 from export.remote import gdal_name, is_remote, listed_tiles, remote_tiles
-from export.steps.context import Context
+from export.steps.context import Context, counted
 from export.study import STUDY_FILE
 from local_ml.files import json_bytes, write_whole
 from local_ml.prediction.predictor import Predictor
@@ -186,8 +186,9 @@ def _told(report: PredictReport) -> str:
     counts = report.counts
     share = counts.clipped / max(counts.predicted, 1)
     text = (
-        f"{len(report.files)} tiles ({len(report.written)} predicted, {len(report.skipped)} kept): "
-        f"{counts.predicted:,} pixels; {counts.missing:,} without data; {share:.2%} clipped"
+        f"{counted(len(report.files), 'tile')} ({len(report.written)} predicted, "
+        f"{len(report.skipped)} kept): {counts.predicted:,} pixels; "
+        f"{counts.missing:,} without data; {share:.2%} clipped"
     )
     outside = counts.outside_area / max(counts.predicted, 1)
     text += f"; {outside:.1%} outside the area of applicability"

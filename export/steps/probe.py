@@ -11,7 +11,7 @@ from export.covariates.export_path import PROBE_FILE
 from export.covariates.probe import Kind, Measured, Range, eecu_hours, seconds, to_json
 from export.covariates.provider import AskedWindow, CovariateStack
 from export.covariates.region import Extent
-from export.steps.context import Context
+from export.steps.context import Context, counted
 from gee.errors import RefusedError, TooLargeError
 from local_ml.files import json_bytes, write_whole
 
@@ -41,7 +41,8 @@ def probe(context: Context, stack: CovariateStack, extents: Sequence[Extent]) ->
     costs = f", at most {len(times)} more for what they cost" if can_tell() else ""
     context.tell(
         "plan",
-        f"probe: {requests} requests for pixels{costs}; more where one is too heavy and divided",
+        f"probe: {counted(requests, 'request')} for pixels{costs}; more where one is too "
+        "heavy and divided",
     )
     found = []
     with context.progress.task("probe", len(times)) as task:
@@ -137,7 +138,7 @@ def _told(one: Measured) -> str:
     refused = "" if one.refused is None else f"; refused at first: {one.refused}"
     what = ", ".join(one.names[:3]) + (", ..." if len(one.names) > 3 else "")
     return (
-        f"{rows} x {cols} pixels of {len(one.names)} covariates ({what}): {seconds}, "
+        f"{rows} x {cols} pixels of {counted(len(one.names), 'covariate')} ({what}): {seconds}, "
         f"EECU-seconds {cost}{refused}"
     )
 

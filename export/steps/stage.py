@@ -15,8 +15,7 @@ from export.covariates.export_path import ExportPath, choose_path, read_probe
 from export.covariates.provider import CovariateStack
 from export.covariates.tile_writing import windows_needed
 from export.errors import AwaitedFileError
-from export.report.text import count
-from export.steps.context import Context
+from export.steps.context import Context, counted
 from export.study import Study
 
 if TYPE_CHECKING:
@@ -224,7 +223,7 @@ class _Fetch:
             return {}
         names = {piece: place.lacking(export) for piece, export in absent.items()}
         listed = "\n".join(
-            f"  {name}: {count(self._waiting(piece), 'tile')}"
+            f"  {name}: {counted(self._waiting(piece), 'tile')}"
             for piece, each in names.items()
             for name in each
         )

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from export.covariates.tile_plans import STEP as TILES
 from export.fingerprints import fingerprint
 from export.steps.context import Context
 from export.study import Study
@@ -22,11 +23,14 @@ def view_step(context: Context) -> None:
     ]
     if study.region_mask_file.exists():
         parts.append(study.region_mask_file)
+    altered = altered_tiles(context)
 
     def work() -> tuple[list[Path], str]:
         from export.view import write_view
 
-        view = write_view(study, study.view_file, context.progress, f"alm90 {version('alm90')}")
+        view = write_view(
+            study, study.view_file, context.progress, f"alm90 {version('alm90')}", altered
+        )
         absent = "; ".join(f"no {one.what.lower()} yet (`alm90 {one.step}`)" for one in view.absent)
         size_mb = study.view_file.stat().st_size / 1e6
         text = f"{study.view_file}, {size_mb:.1f} MB: open it in a browser"
@@ -40,9 +44,23 @@ def view_step(context: Context) -> None:
         "mask": context.hashes_of([_raster_mask(context)]),
         "settings": fingerprint(study=study.settings.decisive()),
         "report": study.report_file.exists(),
+        "left_out": sorted(altered),
     }
     if not context.once("view", inputs, work):
         context.tell("view", f"{study.view_file}: open it in a browser")
+
+
+def altered_tiles(context: Context) -> set[str]:
+    """Return the names of covariate tiles that are not as they were written; warn of them."""
+    files = sorted((context.study.covariates_folder / "tiles").glob("*.tif"))
+    altered = [path.stem for path in files if context.journal.is_altered(TILES, path.stem)]
+    if altered:
+        context.warn(
+            "view",
+            f"covariate tiles altered since they were written, and so left out: "
+            f"{', '.join(altered)}; `alm90 export {context.study.folder}` makes them anew",
+        )
+    return set(altered)
 
 
 def _raster_mask(context: Context) -> str | None:
@@ -71,7 +89,8 @@ def geemap_step(context: Context, answered: Study | None, basemap: str | None) -
             "composites are left out, since they are computed in this process alone; "
             f"`alm90 view {study.folder} --geemap --serve` answers the browser, too",
         )
-    write_page(study_map(answered or study, context.progress, basemap), study.geemap_file)
+    made = study_map(answered or study, context.progress, basemap, altered_tiles(context))
+    write_page(made, study.geemap_file)
     context.tell("view", f"{study.geemap_file}: open it in a browser that has a network")
 
 

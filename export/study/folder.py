@@ -30,13 +30,15 @@ class Study:
 
     @classmethod
     def load(cls, folder: Path) -> "Study":
-        """Read `folder`/study.toml.
+        """Read `folder`/study.toml; the file itself is taken for its folder.
 
         Raises
         ------
         StudyError
             where the folder holds no study, or the file has faults; all of them are named.
         """
+        if folder.name == STUDY_FILE and folder.is_file():
+            folder = folder.parent
         path = folder / STUDY_FILE
         try:
             text = path.read_text(encoding="utf-8-sig")

@@ -5,7 +5,7 @@ their held-out predictions, the outline of the region, and what is not there yet
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,8 +95,12 @@ class View:
     warnings: tuple[str, ...]
 
 
-def read_view(study: Study, progress: Progress) -> View:
+def read_view(study: Study, progress: Progress, left_out: Collection[str] = ()) -> View:
     """Read what there is of a study so far.
+
+    Parameters
+    ----------
+    left_out : names of covariate tiles that are not to be trusted
 
     Raises
     ------
@@ -117,7 +121,7 @@ def read_view(study: Study, progress: Progress) -> View:
     else:
         absent += [Absent("Sites", "sites"), Absent("Residuals", "train")]
     kept = kept_features(study, list(data.importance["feature"])) if data is not None else []
-    layers, missing = _layers(study, data, kept, progress)
+    layers, missing = _layers(study, data, kept, progress, left_out)
     absent += missing
     geobox = study_geobox(study)
     grid = grid_outline(geobox)
@@ -157,7 +161,11 @@ def _trained(study: Study) -> ReportData | None:
 
 
 def _layers(
-    study: Study, data: ReportData | None, kept: Sequence[Feature], progress: Progress
+    study: Study,
+    data: ReportData | None,
+    kept: Sequence[Feature],
+    progress: Progress,
+    left_out: Collection[str],
 ) -> tuple[list[Layer], list[Absent]]:
     """Return the layers that can be shown, and what else there could be."""
     if data is None:
@@ -176,7 +184,7 @@ def _layers(
             level,
             data.validation.applicability.threshold,
         )
-    covariates = covariate_layers(study, kept, progress)
+    covariates = covariate_layers(study, kept, progress, left_out)
     if not covariates:
         absent.append(Absent("Covariates", "export"))
     return [*layers, *covariates], absent

@@ -6,7 +6,7 @@ files.
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -106,8 +106,14 @@ def kept_features(study: Study, order: Sequence[str]) -> list[Feature]:
     return sorted(features, key=lambda feature: rank.get(feature.name, len(rank)))
 
 
-def covariate_layers(study: Study, features: Sequence[Feature], progress: Progress) -> list[Layer]:
+def covariate_layers(
+    study: Study, features: Sequence[Feature], progress: Progress, left_out: Collection[str] = ()
+) -> list[Layer]:
     """Return the covariates of which there are tiles, in the order given.
+
+    Parameters
+    ----------
+    left_out : names of tiles that are not to be trusted
 
     Raises
     ------
@@ -115,9 +121,9 @@ def covariate_layers(study: Study, features: Sequence[Feature], progress: Progre
         where a tile cannot be read or lies off the study's grid.
     """
     folder = study.covariates_folder / "tiles"
-    if not features or not any(folder.glob("*.tif")):
+    if not features or all(path.stem in left_out for path in folder.glob("*.tif")):
         return []
-    files = tile_files(folder)
+    files = [path for path in tile_files(folder) if path.stem not in left_out]
     held = set(read_info(files[0]).band_names)
     there = {feature.name: feature for feature in features if feature.name in held}
     codes = {name: feature.categorical for name, feature in there.items()}

@@ -9,13 +9,13 @@ geemap is imported here and nowhere else: it takes seconds.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import escape
 
-from export.errors import MissingPackageError
+from export.errors import MissingPackageError, StudyError
 from export.progress import Progress, silent
 from export.report.text import fixed, in_unit, unit_text
 from export.report.words import design_phrase
@@ -25,15 +25,24 @@ from export.view.composites import Composite, add_composites, answered, composit
 from export.view.contents import Site, View, read_view
 from export.view.layers import Layer
 from export.view.templates import environment
+from local_ml.names import nearest
 
 _PICTURES, _COMPOSITES = "study-pictures", "study-composites"
 # Between the basemap's tiles (200) and lines and marks (400), whatever is switched on last.
 _PANES = {_PICTURES: 350, _COMPOSITES: 360}
+_BASEMAPS_OF_ANY_CASE = ("ROADMAP", "SATELLITE", "TERRAIN", "HYBRID")
 _NO_COLOUR = "#9aa6ab"
 
 _SCRIPTS = ("leaflet", "jquery")
 _STYLES = ("leaflet_css",)
 """What a page needs of that which folium would have it load: fewer files may be out of reach."""
+
+
+_WITHOUT_NETWORK = """<script>
+if (typeof L === "undefined") document.write('<p style="margin:1em;font:16px sans-serif">' +
+  "This page needs a network: Leaflet, which draws the map, could not be loaded. " +
+  "The page view.html, which <code>alm90 view</code> writes, needs none.</p>");
+</script>"""
 
 
 def geemap_map(
@@ -59,7 +68,7 @@ def geemap_map(
     MissingPackageError
         where geemap is not installed, or was imported without USE_FOLIUM=1.
     StudyError
-        where the study cannot be read, or `serve` is asked for in vain.
+        where the study cannot be read, `serve` is asked for in vain, or geemap has no such basemap.
     ServiceError
         where Earth Engine cannot be reached, or refuses a composite.
     """
@@ -69,10 +78,22 @@ def geemap_map(
     return study_map(seen, progress or silent(), basemap)
 
 
-def study_map(study: Study, progress: Progress, basemap: str | None = None) -> Any:
-    """Return the map of a study whose service a browser can ask (see `geemap_map`)."""
+def study_map(
+    study: Study,
+    progress: Progress,
+    basemap: str | None = None,
+    left_out: Collection[str] = (),
+) -> Any:
+    """Return the map of a study whose service a browser can ask (see `geemap_map`).
+
+    Parameters
+    ----------
+    left_out : names of covariate tiles that are not to be trusted
+    """
     geemap, folium = _libraries()
-    view = read_view(study, progress)
+    if basemap is not None:
+        _require_basemap(basemap, geemap.basemaps)
+    view = read_view(study, progress, left_out)
     south, west, north, east = view.bounds
     made = geemap.Map(
         ee_initialize=False, tiles=None, center=((south + north) / 2, (west + east) / 2),
@@ -99,6 +120,7 @@ def study_map(study: Study, progress: Progress, basemap: str | None = None) -> A
         _add_sites(folium, made, view, "Observed", show=view.residual_key is None)
     if view.residual_key is not None:
         _add_sites(folium, made, view, "Residual", show=True)
+    made.get_root().html.add_child(folium.Element(_WITHOUT_NETWORK))
     made.get_root().html.add_child(folium.Element(_keys(view, shown)))
     return made
 
@@ -132,6 +154,13 @@ def _libraries() -> tuple[Any, Any]:
             "export.view.notebook first, or set USE_FOLIUM=1 before geemap is imported"
         )
     return geemap, folium
+
+
+def _require_basemap(name: str, known: Iterable[str]) -> None:
+    """Raise StudyError where geemap has no such basemap; four it takes in small letters, too."""
+    known = list(known)
+    if name not in known and name.upper() not in _BASEMAPS_OF_ANY_CASE:
+        raise StudyError(f"geemap knows no basemap '{name}'{nearest(name, known)}")
 
 
 def _add_picture(folium: Any, made: Any, layer: Layer, *, show: bool) -> None:

@@ -5,6 +5,7 @@ In: a study at any step. Out: `view.html`, UTF-8; the same study gives the same 
 """
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,26 @@ from local_ml.files import write_whole
 _LEAFLET = FOLDER / "leaflet"
 
 
-def write_view(study: Study, path: Path, progress: Progress, provenance: str) -> View:
+def write_view(
+    study: Study,
+    path: Path,
+    progress: Progress,
+    provenance: str,
+    left_out: Collection[str] = (),
+) -> View:
     """Write the page, and return what it shows.
 
     Parameters
     ----------
     provenance : software that made the page; no dates, lest the same study give another page
+    left_out : names of covariate tiles that are not to be trusted
 
     Raises
     ------
     ExportError
         where what there is of the study cannot be read.
     """
-    view = read_view(study, progress)
+    view = read_view(study, progress, left_out)
     page = environment().get_template("template.html").render(_context(view, provenance))
     write_whole(path, page.encode())
     return view

@@ -31,13 +31,17 @@ def no_skill(designs: Mapping[str, Mapping[str, Any]]) -> str | None:
         under += f" ({DECIDING[0]} ones were not validated)"
     if scores is None or scores["r2"] is None:
         return f"no skill is shown: no R² could be found {under}"
-    told = f"no skill is shown: R² {under} is {scores['r2']:.2f}"
+    told = f"no skill is shown: R² {under} is {_number(scores['r2'])}"
     ends = None if intervals is None else intervals["r2"]
     if ends is None:
         return f"{told}, and one group of sites alone does not tell how sure that is"
     if ends[0] > 0:
         return None
     return (
-        f"{told}, its 95 % interval {ends[0]:.2f} to {ends[1]:.2f}; the mean of the sites may "
-        "predict the map as well"
+        f"{told}, its 95 % interval {_number(ends[0])} to {_number(ends[1])}; the mean of the "
+        "sites may predict the map as well"
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")

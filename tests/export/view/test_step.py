@@ -1,7 +1,8 @@
 """`alm90 view`: does what is needed, once, and says in one line what it cannot do."""
 
 import sys
-from typing import Any
+from contextlib import closing
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from miniature import StudyFiles
 from typer.testing import CliRunner, Result
 
 from export.cli import app
+from export.journal import Journal
 
 
 def _view(files: StudyFiles, *options: str) -> Result:
@@ -69,6 +71,8 @@ def test_a_geemap_with_its_other_map_is_refused(
     [
         (("--serve",), "", "go with --geemap"),
         (("--basemap", "OpenStreetMap"), "", "go with --geemap"),
+        (("--port", "8124"), "", "--port goes with --serve"),
+        (("--geemap", "--port", "8124"), "", "--port goes with --serve"),
         (("--geemap", "--serve"), "", "earthengine.url = 'local:FOLDER'"),
         (("--geemap", "--serve"), '[earthengine]\nurl = "http://127.0.0.1:1"\n', "local:FOLDER"),
         (("--geemap", "--serve"), '[earthengine]\nurl = "local:nowhere"\n', "nowhere"),
@@ -95,3 +99,46 @@ def test_looking_needs_no_learner_and_no_geemap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_altered_tile_is_left_out_and_told_of(files: StudyFiles) -> None:
+    """Catches damaged values that are drawn as if they were the covariate's."""
+    whole = _view(files)
+    assert "altered since" not in whole.output
+    tile = sorted((files.folder / "covariates" / "tiles").glob("*.tif"))[0]
+    with closing(Journal(files.folder / "journal.sqlite")) as journal:
+        journal.record("covariate_tiles", tile.stem, "made from", [tile])
+    assert "altered since" not in _view(files).output
+    data = bytearray(tile.read_bytes())
+    data[-1] ^= 1
+    tile.write_bytes(data)
+    done = _view(files)
+    assert done.exit_code == 0, done.output
+    assert f"altered since they were written, and so left out: {tile.stem};" in done.output
+
+
+def test_the_file_of_a_study_is_taken_for_its_folder(files: StudyFiles) -> None:
+    done = CliRunner().invoke(app, ["view", str(files.folder / "study.toml")])
+    assert done.exit_code == 0, done.output
+    assert (files.folder / "view.html").exists()
+
+
+def test_a_misspelt_basemap_is_one_line(files: StudyFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches geemap's list of all its basemaps, and a page without the one asked for."""
+
+    class Folium:
+        class Map:
+            pass
+
+    class Geemap:
+        Map = Folium.Map
+        basemaps: ClassVar = {"OpenStreetMap": None, "FWS NWI Wetlands": None}
+
+    fakes: dict[str, Any] = {"geemap": Geemap, "folium": Folium}
+    for name, fake in fakes.items():
+        monkeypatch.setitem(sys.modules, name, fake)
+    done = _view(files, "--geemap", "--basemap", "OpenStreatMap")
+    assert done.exit_code == 2, done.output
+    told = done.output.splitlines()
+    assert told[-1].endswith("no basemap 'OpenStreatMap' (the nearest is 'OpenStreetMap')")
+    assert not (files.folder / "view_geemap.html").exists()

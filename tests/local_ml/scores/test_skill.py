@@ -15,7 +15,7 @@ def test_the_interval_decides_and_not_the_score():
     assert no_skill({"knndm": _design(0.4, 0.1, 0.6)}) is None
     sentence = no_skill({"knndm": _design(0.15, -0.2, 0.4)})
     assert "no skill is shown: R² under knndm folds is 0.15" in sentence
-    assert "-0.20 to 0.40" in sentence
+    assert "\N{MINUS SIGN}0.20 to 0.40" in sentence
     assert no_skill({"knndm": _design(0.0, 0.0, 0.0)}) is not None
 
 
