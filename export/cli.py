@@ -256,7 +256,9 @@ def predict(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="with --model: folder for the map; ./map if not given", show_default=False),
+        typer.Option(
+            help="with --model: folder for the map; ./map if not given", show_default=False
+        ),
     ] = None,
     force: Force = False,
     scheduler: Scheduler = None,
@@ -340,7 +342,10 @@ def view(
     port: Annotated[
         int | None,
         typer.Option(
-            min=1, max=65535, help="of 127.0.0.1, for --serve; 8124 if not given", show_default=False
+            min=1,
+            max=65535,
+            help="of 127.0.0.1, for --serve; 8124 if not given",
+            show_default=False,
         ),
     ] = None,
     basemap: Annotated[
