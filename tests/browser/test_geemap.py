@@ -215,6 +215,15 @@ print("seen")
 """
 
 
+def test_without_a_network_the_page_says_what_it_lacks(
+    served: Served, open_tab: Callable[..., Any]
+) -> None:
+    """Catches a white page with a legend and without a word."""
+    told = "This page needs a network"
+    assert open_tab(served.page).page.get_by_text(told).count() == 0
+    assert open_tab(served.page, offline=True).page.get_by_text(told).count() == 1
+
+
 def test_a_notebook_gets_a_geemap_map_whose_tiles_are_answered(study: StudyFiles) -> None:
     """Catches a server that is gone once the map is returned, and the wrong one of two maps."""
     command = [sys.executable, "-c", NOTEBOOK, str(study.folder)]
