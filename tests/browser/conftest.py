@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from miniature import StudyFiles
 
 NPM = Path(__file__).parent / "node_modules"
+# Wherever the page fetches them from.
 CDN_FILES = {
-    "https://cdn.jsdelivr.net/npm/leaflet@1.9.3/": NPM / "leaflet",
-    "https://code.jquery.com/jquery-3.7.1.min.js": NPM / "jquery/dist/jquery.min.js",
+    "/leaflet@1.9.3/": NPM / "leaflet",
+    "/jquery-3.7.1.min.js": NPM / "jquery/dist/jquery.min.js",
 }
 _OPTIONS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -129,9 +130,10 @@ def open_tab(chromium: Any) -> Iterator[Callable[..., Tab]]:
             if url.startswith(("file:", "http://127.0.0.1:")):
                 route.continue_()
                 return
-            for address, file in CDN_FILES.items():
-                if url.startswith(address) and not offline:
-                    route.fulfill(path=file / url.removeprefix(address) if file.is_dir() else file)
+            for part, file in CDN_FILES.items():
+                _, found, rest = url.partition(part)
+                if found and not offline:
+                    route.fulfill(path=file / rest if rest else file)
                     return
             tab.elsewhere.append(url)
             route.abort()
