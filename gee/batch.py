@@ -177,10 +177,6 @@ class Task:
     uris: tuple[str, ...] = ()
     eecu_seconds: float | None = None
 
-    @property
-    def is_over(self) -> bool:
-        return self.state in ("done", "failed", "cancelled")
-
 
 def start(export: Export, attempt: int) -> Task:
     """Start an export; the same attempt never starts twice.

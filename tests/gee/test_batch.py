@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import ee
@@ -27,7 +26,6 @@ from gee.errors import AssetError, BusyError, RefusedError, TooLargeError
 from gee.grid import PLATEAU_PIXEL_DEG, geobox_of_region
 from gee.local import LocalEarthEngine
 from gee.pixels import read_window
-from gee.settings import EarthEngineSettings
 
 Array = np.ndarray[Any, Any]
 
@@ -37,7 +35,9 @@ NAMES = ("moisture", "zeros")
 
 
 @pytest.fixture
-def service(new_scenes: Callable[[], Any]) -> Iterator[LocalEarthEngine]:
+def service(
+    new_scenes: Callable[[], Any], service_of: Callable[[Any], LocalEarthEngine]
+) -> Iterator[LocalEarthEngine]:
     scenes = new_scenes()
     generator = np.random.default_rng(5)
     moisture = generator.normal(size=GRID.shape).astype(np.float32)
@@ -45,10 +45,7 @@ def service(new_scenes: Callable[[], Any]) -> Iterator[LocalEarthEngine]:
     zeros = np.zeros(GRID.shape, np.float32)
     zeros[::2] = np.nan
     scenes.image("STACK", {"moisture": moisture, "zeros": zeros}, GRID)
-    session.connect(EarthEngineSettings(url=f"local:{scenes.folder}"), Path())
-    found = session.local_service()
-    assert found is not None
-    yield found
+    yield service_of(scenes)
     session.disconnect()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import ee
@@ -22,20 +21,18 @@ from gee.completion import MOST_ATTEMPTS, Ended, complete
 from gee.errors import AssetError, BusyError, RefusedError, TooLargeError
 from gee.grid import PLATEAU_PIXEL_DEG, geobox_of_region
 from gee.local import LocalEarthEngine
-from gee.settings import EarthEngineSettings
 
 GRID = geobox_of_region(93.0, 35.0, 93.02, 35.02, "EPSG:4326", PLATEAU_PIXEL_DEG)
 FOLDER = "projects/alm90-local/assets/staging"
 
 
 @pytest.fixture
-def service(new_scenes: Callable[[], Any]) -> Iterator[LocalEarthEngine]:
+def service(
+    new_scenes: Callable[[], Any], service_of: Callable[[Any], LocalEarthEngine]
+) -> Iterator[LocalEarthEngine]:
     scenes = new_scenes()
     scenes.image("STACK", {"moisture": np.ones(GRID.shape, np.float32)}, GRID)
-    session.connect(EarthEngineSettings(url=f"local:{scenes.folder}"), Path())
-    found = session.local_service()
-    assert found is not None
-    yield found
+    yield service_of(scenes)
     session.disconnect()
 
 

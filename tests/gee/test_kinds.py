@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import ee
@@ -34,7 +33,6 @@ from gee.grid import geobox_of_region
 from gee.kinds import LONGEST_TEXT, error_of_answer, service_error
 from gee.local import LocalEarthEngine
 from gee.pixels import request_grid
-from gee.settings import EarthEngineSettings
 
 _NO, _A = CredentialsError, AssetError
 
@@ -42,13 +40,12 @@ GRID = geobox_of_region(93.0, 35.0, 93.08, 35.06, "EPSG:4326", 0.01)
 
 
 @pytest.fixture
-def service(new_scenes: Callable[[], Any]) -> Iterator[LocalEarthEngine]:
+def service(
+    new_scenes: Callable[[], Any], service_of: Callable[[Any], LocalEarthEngine]
+) -> Iterator[LocalEarthEngine]:
     scenes = new_scenes()
     scenes.image("HEIGHT", {"m": np.ones(GRID.shape, np.float32)}, GRID)
-    session.connect(EarthEngineSettings(url=f"local:{scenes.folder}"), Path())
-    found = session.local_service()
-    assert found is not None
-    yield found
+    yield service_of(scenes)
     session.disconnect()
 
 
