@@ -22,8 +22,7 @@ from export.covariates.tile_plans import (
 )
 from export.covariates.tile_writing import TilesReport, write_covariate_tiles
 from export.errors import AwaitedFileError, TileError
-from export.report.text import count
-from export.steps.context import Context
+from export.steps.context import Context, counted
 from export.steps.stage import discard_fetched, kept_exports, on_its_path
 from export.study.covariates import needed_by_model, sampled, study_covariates
 from local_ml.samples import read_samples
@@ -181,8 +180,8 @@ def _check_skew(
         others = kept_exports(study.settings.earthengine)
         advice = (
             "Nothing that can be known has changed; the next export makes "
-            f"{count(len(tiles), 'tile')} anew. Where what stands behind a covariate has changed, "
-            "first delete "
+            f"{counted(len(tiles), 'tile')} anew. Where what stands behind a covariate has "
+            "changed, first delete "
             f"{study.samples_file.name} and {study.covariates_folder.name}/tiles{others}; then "
             f"{advice}"
         )
