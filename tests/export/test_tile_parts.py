@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import known_model
 import numpy as np
 import pytest
 import rasterio
@@ -193,7 +194,7 @@ from export.journal import Journal
 from export.map_tile import TileFolders
 from export.predict import predict_tiles
 from export.progress import silent
-from test_predict import KnownModel
+from known_model import KnownModel
 
 folder, side = Path(sys.argv[1]), int(sys.argv[2])
 tile_parts.PART_PX = 256
@@ -223,7 +224,7 @@ def test_memory_does_not_grow_with_the_size_of_a_tile(tmp_path):
         command = [sys.executable, "-c", PEAK, str(tmp_path / str(side)), str(side)]
         done = subprocess.run(
             command, capture_output=True, text=True, check=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+            env=os.environ | {"PYTHONPATH": str(Path(known_model.__file__).parent)},
         )  # fmt: skip
         return int(done.stdout) / 1024
 
