@@ -6,7 +6,7 @@ else would fail again.
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from gee.batch import Export, Task, start, tasks
@@ -30,8 +30,8 @@ def complete(
     gone: Collection[str] = (),
     poll_s: float = 10.0,
     progress: Callable[[Collection[str]], None] | None = None,
-) -> list[Ended]:
-    """Start what is not under way, and return when all exports have ended.
+) -> Iterator[Ended]:
+    """Start what is not under way, and yield each export as soon as it is seen to have ended.
 
     Parameters
     ----------
@@ -42,28 +42,31 @@ def complete(
     poll_s : seconds to the first look; later ones are farther apart, up to a minute
     progress : called after each look with the keys of all that has not ended
 
-    A run that is stopped loses nothing: the next one finds what is waiting, running or done.
+    A run that is stopped loses nothing: the next one finds what is waiting, running or done, for as
+    long as the service remembers it.
 
     Raises
     ------
     ServiceError
         a task failed for a reason that would be the same next time, kept failing, or was
-        cancelled. The others go on by themselves.
+        cancelled. Those that are done were yielded before; the others go on by themselves.
     """
     left = {export.key: export for export in exports}
     looked_at: set[str] = set()
     starts: dict[str, int] = {}
-    ended: list[Ended] = []
     while left:
         found = tasks(left)
-        for key, export in list(left.items()):
-            task = found.get(key)
+        done = {key for key, task in found.items() if task.state == "done"}
+        # First what is done: an error of another export must not hide it.
+        for key in sorted(left, key=lambda key: key not in done):
+            export, task = left[key], found.get(key)
             if task is not None and isinstance(task.error, TooLargeError):
                 parts = divide(export)
                 if parts is not None or key in looked_at:
                     del left[key]
                     left |= {part.key: part for part in parts or ()}
-                    ended += [Ended(export, task)] if parts is None else []
+                    if parts is None:
+                        yield Ended(export, task)
                     continue
             if task is None or _is_to_be_started(task, key in looked_at, key in gone):
                 starts[key] = starts.get(key, 0) + 1
@@ -79,13 +82,12 @@ def complete(
             looked_at.add(key)
             if task.state == "done":
                 del left[key]
-                ended.append(Ended(export, task))
+                yield Ended(export, task)
         if progress is not None:
             progress(left)
         if left.keys() <= looked_at:
             time.sleep(poll_s if left else 0)
             poll_s = min(LONGEST_POLL_S, poll_s * 1.5)
-    return ended
 
 
 def _is_to_be_started(task: Task, looked_at: bool, gone: bool) -> bool:

@@ -55,7 +55,7 @@ def undivided(_export: Export) -> None:
 
 
 def done(*exports: Export, **options: Any) -> list[Ended]:
-    return complete(exports, options.pop("divide", undivided), **options)
+    return list(complete(exports, options.pop("divide", undivided), **options))
 
 
 def sent(service: LocalEarthEngine) -> list[str]:

@@ -13,11 +13,14 @@ import rasterio
 
 from export.covariates.staging.bringing import Brought, bring
 from export.covariates.staging.bucket import Bucket
+from export.covariates.staging.drive import DriveFiles
 from export.covariates.staging.pieces import Piece
+from export.covariates.staging.places import Place
 from export.journal import Journal
 from export.progress import silent
 from gee import session
 from gee.batch import Export, start, tasks
+from gee.errors import ServiceError
 from gee.grid import geobox_of_region, tiles_of
 from gee.local import LocalEarthEngine
 from gee.settings import EarthEngineSettings
@@ -34,7 +37,7 @@ class Errand:
     def __init__(self, folder: Path, service: LocalEarthEngine) -> None:
         self.service = service
         self.journal = Journal(folder / "journal.sqlite")
-        self.place = Bucket("my-bucket", "alm90")
+        self.place: Place = Bucket("my-bucket", "alm90")
         self.said: list[str] = []
 
     def export_of(self, piece: Piece) -> Export:
@@ -133,3 +136,21 @@ def test_costs_are_added_up(errand: Errand, monkeypatch: pytest.MonkeyPatch) -> 
     north = Piece("radar", ("vv",), (0, 0, 16, 32))
     south = Piece("radar", ("vv",), (16, 0, 16, 32))
     assert errand.bring(north, south).eecu_seconds == 15.0
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_what_is_done_is_remembered_though_another_fails(
+    errand: Errand, tmp_path: Path, failing: int
+) -> None:
+    """Fault: days later, when the service has forgotten it, it is exported to Drive once more."""
+    errand.place = DriveFiles("alm90", tmp_path / "drive")
+    north = Piece("radar", ("vv",), (0, 0, 16, 32))
+    south = Piece("radar", ("vv",), (16, 0, 16, 32))
+    errand.service.faults.inject("forbidden", call="task", after=failing)
+    with pytest.raises(ServiceError):
+        errand.bring(north, south)
+    errand.service.workspace.operations.operations.clear()
+    errand.service.requests.clear()
+    errand.bring(north, south)
+    (sent,) = errand.service.requests.calls("image:export")
+    assert sent.body["description"] == errand.export_of((north, south)[failing]).description
