@@ -44,7 +44,7 @@ from export.raster_options import (
 from export.rasters import open_raster, put_in_place, read_info
 
 STEP = "mosaic"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 Colour = tuple[int, int, int, int]
 """Red, green, blue, opacity; 0 to 255."""

@@ -40,11 +40,14 @@ MAP_OPTIONS: Mapping[str, Any] = {
     "bigtiff": "if_safer",
 }
 
+# Few codes in large areas: LZW, which is in every build too, makes them smaller than DEFLATE at its
+# sixth level, in half the time.
 FLAG_OPTIONS: Mapping[str, Any] = {
-    **MAP_OPTIONS,
-    "level": 6,
-    "predictor": "standard",
-    "overview_predictor": "standard",
+    **{option: value for option, value in MAP_OPTIONS.items() if option != "level"},
+    "compress": "lzw",
+    "predictor": "no",
+    "overview_compress": "lzw",
+    "overview_predictor": "no",
 }
 
 # What the map is made from: read twice, at the place of the map, blocks that are empty left out.

@@ -105,7 +105,7 @@ def read_info(path: Path) -> RasterInfo:
             units=tuple(unit or None for unit in dataset.units),
             scales=tuple(dataset.scales),
             offsets=tuple(dataset.offsets),
-            mask_beside=bool(flags & {MaskFlags.per_dataset, MaskFlags.alpha}),
+            mask_beside=_is_mask(flags),
             tags=dict(dataset.tags()),
         )
 
@@ -123,23 +123,30 @@ class OpenBands:
 
     Parameters
     ----------
-    names : of all its bands, in their order
+    bands : name → what the numbers of the band mean, in the order of the file
     """
 
     path: Path
     dataset: Any
-    names: tuple[str, ...]
+    bands: Mapping[str, "StoredBand"]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.bands)
 
     @property
     def geobox(self) -> GeoBox:
         return _geobox_of(self.dataset)
 
-    def read(self, names: Sequence[str], window: Window | None = None) -> np.ndarray:
+    def read(
+        self, names: Sequence[str], window: Window | None = None, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Read bands, each with its own nodata, scale and offset applied.
 
         Parameters
         ----------
         window : ((row_start, row_stop), (col_start, col_stop)); all pixels by default
+        out : (bands, rows, cols) float32, filled in place of a new array
 
         Returns
         -------
@@ -151,29 +158,76 @@ class OpenBands:
             where one is not there; the text names the nearest.
         """
         for name in names:
-            if name not in self.names:
+            if name not in self.bands:
                 raise RasterError(
                     f"{self.path} has no band '{name}'{nearest(name, self.names)}. "
                     f"It has: {', '.join(self.names)}"
                 )
-        dataset, bands = self.dataset, [self.names.index(name) + 1 for name in names]
+        bands = [self.bands[name] for name in names]
+        (top, bottom), (left, right) = window or zip((0, 0), self.dataset.shape, strict=True)
+        if out is None:
+            out = np.empty((len(bands), bottom - top, right - left), np.float32)
+        if not bands:
+            return out
+        numbers = [band.number for band in bands]
+        # At once: where bands are interleaved by pixel, a block is unpacked once for all.
+        at_once = len({band.dtype for band in bands}) == 1
+        in_place = at_once and bands[0].dtype == "float32"
         raw: Any
-        if len({dataset.dtypes[band - 1] for band in bands}) == 1:
-            # At once: where bands are interleaved by pixel, a block is unpacked once for all.
-            raw = dataset.read(bands, window=window)
+        if at_once:
+            raw = self.dataset.read(numbers, window=window, out=out if in_place else None)
         else:
-            raw = [dataset.read(band, window=window) for band in bands]
-        shape = raw[0].shape if bands else (0, 0)
-        in_place = isinstance(raw, np.ndarray) and raw.dtype == np.float32
-        values: np.ndarray = raw if in_place else np.empty((len(bands), *shape), np.float32)
-        for index, band in enumerate(bands):
-            missing = missing_pixels(dataset, band, raw[index], None, window)
-            scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
-            if not in_place or (scale, offset) != (1, 0):
-                values[index] = apply_scale(raw[index], scale, offset)
+            raw = [self.dataset.read(number, window=window) for number in numbers]
+        for values, stored, band in zip(out, raw, bands, strict=True):
+            missing = missing_numbers(stored, band.nodata)
+            if band.mask_beside:
+                missing |= self.dataset.read_masks(band.number, window=window) == 0
+            if not in_place or (band.scale, band.offset) != (1, 0):
+                values[...] = apply_scale(stored, band.scale, band.offset)
             if missing.any():
-                values[index, missing] = np.nan
-        return values
+                values[missing] = np.nan
+        return out
+
+
+@dataclass(frozen=True)
+class StoredBand:
+    """What the numbers of a band in a file mean.
+
+    Parameters
+    ----------
+    number : of the band, from 1
+    nodata : the numbers that mean 'missing' by the file's own word
+    mask_beside : whether a mask or an alpha band says so too
+    """
+
+    number: int
+    dtype: str
+    nodata: tuple[float, ...]
+    mask_beside: bool
+    scale: float
+    offset: float
+
+
+def _stored_bands(dataset: Any) -> list[StoredBand]:
+    """Return what a file says of its bands; GDAL is asked once, not for each part that is read."""
+    stated = zip(
+        dataset.dtypes,
+        dataset.nodatavals,
+        dataset.mask_flag_enums,
+        dataset.scales,
+        dataset.offsets,
+        strict=True,
+    )
+    return [
+        StoredBand(
+            number, dtype, () if nodata is None else (nodata,), _is_mask(flags), scale, offset
+        )
+        for number, (dtype, nodata, flags, scale, offset) in enumerate(stated, start=1)
+    ]
+
+
+def _is_mask(flags: Iterable[MaskFlags]) -> bool:
+    return bool({MaskFlags.per_dataset, MaskFlags.alpha} & set(flags))
 
 
 @contextmanager
@@ -190,7 +244,8 @@ def open_bands(path: Path, band_names: Sequence[str] | None = None) -> Iterator[
         where it cannot be read, bands have no name, or two have the same.
     """
     with open_raster(path) as dataset:
-        yield OpenBands(path, dataset, tuple(_band_names(path, dataset, band_names)))
+        names = _band_names(path, dataset, band_names)
+        yield OpenBands(path, dataset, dict(zip(names, _stored_bands(dataset), strict=True)))
 
 
 def read_bands(
@@ -376,14 +431,21 @@ def missing_pixels(
 
     NaN and infinity always do, and so does a mask or an alpha band beside the numbers.
     """
-    missing = np.zeros(raw.shape, bool) if raw.dtype.kind in "iu" else ~np.isfinite(raw)
     declared = dataset.nodatavals[band - 1]
     codes = nodata if nodata is not None else () if declared is None else (declared,)
-    for code in codes:
+    missing = missing_numbers(raw, codes)
+    if _is_mask(dataset.mask_flag_enums[band - 1]):
+        missing |= dataset.read_masks(band, window=window) == 0
+    return missing
+
+
+def missing_numbers(raw: np.ndarray, nodata: Iterable[float]) -> np.ndarray:
+    """Return which of the stored numbers are one of `nodata`, or NaN, or infinite, bool."""
+    missing: np.ndarray
+    missing = np.zeros(raw.shape, bool) if raw.dtype.kind in "iu" else ~np.isfinite(raw)
+    for code in nodata:
         if representable(code, raw.dtype):
             missing |= raw == np.array(code).astype(raw.dtype)
-    if {MaskFlags.per_dataset, MaskFlags.alpha} & set(dataset.mask_flag_enums[band - 1]):
-        missing |= dataset.read_masks(band, window=window) == 0
     return missing
 
 

@@ -181,7 +181,10 @@ def _read_inside(
     for piece, wanted in _pieces(window, inside, block):
         (first_row, end_row), (first_col, end_col) = piece
         rows, cols = slice(first_row - top, end_row - top), slice(first_col - left, end_col - left)
-        values[:, rows, cols] = raster.read(names, piece) if wanted else np.nan
+        if wanted:
+            raster.read(names, piece, out=values[:, rows, cols])
+        else:
+            values[:, rows, cols] = np.nan
     return values
 
 

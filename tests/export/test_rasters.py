@@ -19,7 +19,7 @@ from export.raster_options import (
     SCRATCH_OPTIONS,
     TILE_OPTIONS,
 )
-from export.rasters import read_bands, read_info, write_geotiff
+from export.rasters import open_bands, read_bands, read_info, write_geotiff
 
 
 @pytest.fixture
@@ -168,6 +168,37 @@ def test_a_mask_beside_the_numbers_is_honoured(tmp_path, grid, raster):
     bands, _ = read_bands(path, band_names=["a"])
     assert np.isnan(bands["a"][:7]).all()
     assert (bands["a"][7:] == 1).all()
+
+
+def test_each_band_means_what_its_own_words_say(tmp_path, raster, grid):
+    """Fault: of bands of several types, one is read with the nodata or the scale of another."""
+    codes = np.array([[0, 1, 2], [3, -99, 5]], np.int16)
+    degrees = np.array([[0.5, np.inf, 2], [3, -99, 5]], np.float32)
+    raster("codes.tif", codes, grid.transform, "EPSG:4326", nodata=-99, scales=[0.1], offsets=[7])
+    raster("degrees.tif", degrees, grid.transform, "EPSG:4326", nodata=3)
+    parts = [("codes.tif", "Int16", -99, 0.1, 7), ("degrees.tif", "Float32", 3, 1, 0)]
+    bands = "".join(
+        f"""<VRTRasterBand dataType="{kind}" band="{number}"><NoDataValue>{nodata}</NoDataValue>
+        <Scale>{scale}</Scale><Offset>{offset}</Offset><SimpleSource>
+        <SourceFilename relativeToVRT="1">{name}</SourceFilename></SimpleSource></VRTRasterBand>"""
+        for number, (name, kind, nodata, scale, offset) in enumerate(parts, start=1)
+    )
+    both = tmp_path / "both.vrt"
+    place = f"<GeoTransform>{', '.join(map(str, grid.transform.to_gdal()))}</GeoTransform>"
+    both.write_text(f'<VRTDataset rasterXSize="3" rasterYSize="2">{place}{bands}</VRTDataset>')
+    expected = {
+        "a": [[7, 7.1, 7.2], [7.3, np.nan, 7.5]],
+        "b": [[0.5, np.nan, 2], [np.nan, -99, 5]],
+    }
+    whole, _ = read_bands(both, band_names=["a", "b"])
+    for name, values in expected.items():
+        np.testing.assert_array_equal(whole[name], np.array(values, np.float32))
+        room = np.full((1, 4, 5), -1, np.float32)
+        with open_bands(both, ["a", "b"]) as opened:
+            opened.read([name], ((0, 2), (1, 3)), out=room[:, 1:3, 2:4])
+        np.testing.assert_array_equal(room[0, 1:3, 2:4], np.array(values, np.float32)[:, 1:])
+        room[:, 1:3, 2:4] = -1
+        assert (room == -1).all()
 
 
 CACHE = """
