@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ FOLDER = "projects/alm90-local/assets/alm90"
 PATHS = {
     "staged": {"path": "staged", "staging_folder": FOLDER},
     "bucket": {"path": "bucket", "bucket": "my-bucket"},
+    "drive": {"path": "drive", "drive_files": "drive"},
 }
 TILES = 4
 
@@ -118,6 +119,20 @@ def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
+
+
+def in_drive(study: Any) -> list[Path]:
+    """Return the files that were exported to Drive, if any were."""
+    return sorted((study.exports / "drive" / "alm90").glob("*.tif"))
+
+
+def bring_here(study: Any, files: list[Path], half: Collection[Path] = ()) -> None:
+    """Do what a user does with files of Drive; of some the copy is only half done."""
+    (study.folder / "drive").mkdir(exist_ok=True)
+    for file in files:
+        content = file.read_bytes()
+        here = study.folder / "drive" / file.name
+        here.write_bytes(content[: len(content) // 2] if file in half else content)
 
 
 def hard_day(service: LocalEarthEngine) -> None:
@@ -216,11 +231,38 @@ def test_a_bucket_s_export_interrupted_as_it_waits_and_killed_amid_tiles(served:
     ended(served, exports_of_pieces(served))
 
 
+def test_drive_s_export_killed_amid_its_tasks_and_amid_tiles_while_its_files_come(
+    served: Any, held_tasks: Callable[[int], threading.Event]
+) -> None:
+    """Faults: half a file enters a tile, or bars the others; what is still to come is exported
+    again."""
+    served.use(**PATHS["drive"])
+    go_on = held_tasks(3)
+    killed_when(served.study.start("export"), lambda: states(served).count("SUCCEEDED") >= 3)
+    go_on.set()
+    served.export(code=4)
+    made = exports_of_pieces(served)
+    assert len(set(made)) == len(made) == 2 * TILES
+    *come, half, missing = [file for file in in_drive(served) if file.name.startswith("climate")]
+    others = [file for file in in_drive(served) if not file.name.startswith("climate")]
+    bring_here(served, [*others, *come, half], half=[half])
+    killed_when(held_after(served, tiles=1), lambda: len(tiles(served)) >= 1)
+    assert len(tiles(served)) == 1
+    damage(tiles(served)[0])
+    done = served.export(code=5)
+    assert f"{half.name} is damaged" in done.stderr
+    assert f"waits for {missing.name}" in done.stderr
+    assert [path.name for path in tiles(served)] == sorted(served.expected)[:2]
+    bring_here(served, [half, missing])
+    ended(served, made)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_at_any_time(served: Any, path: str, seed: int) -> None:
-    """Eight times, each a second or so further on, and a tile damaged each time there is one."""
+    """Eight times, each a second or so further on, and a tile damaged each time there is one; some
+    of the files of Drive come each time, one of them by half."""
     generator = random.Random(seed)
     served.use(**PATHS[path])
     for _ in range(8):
@@ -233,7 +275,13 @@ def test_killed_at_any_time(served: Any, path: str, seed: int) -> None:
         run.wait()
         if tiles(served):
             damage(generator.choice(tiles(served)))
+        exported = in_drive(served)
+        some = generator.sample(exported, generator.randint(0, len(exported)))
+        bring_here(served, some, half=some[:1])
         served.service.faults.clear()
+    if path == "drive":
+        served.study.alm90("export")  # what was not exported yet
+        bring_here(served, in_drive(served))
     served.export()
     assert served.tiles_are_those_of_the_direct_path()
     made = exports_of_pieces(served)
