@@ -7,7 +7,7 @@ samples and tiles.
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -19,22 +19,23 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from export.covariates.changes import software
 from export.covariates.checks import SourceReport
 from export.covariates.local_scenes import LocalScenes
 from export.covariates.provider import Cost, CovariateInfo, Licence, Missing, Sampled, TileValues
+from export.covariates.recipes import CLIENT, COMPOSING, Recipe, recipe_of, recipe_reasons
 from export.covariates.remembered_sizes import RememberedSizes
 from export.fingerprints import fingerprint
 from export.progress import Progress
 from gee.catalogue import auxiliary_layers, candidates, licences
 from gee.covariate import Covariate
-from gee.grid import ALIGNMENT_PX, Tile
+from gee.grid import ALIGNMENT_PX, Tile, grid_to_json
 from gee.pixels import read_window, request_size, windows_within_budget
 from gee.points import sample_points
 from gee.request_size import RequestSize
 from gee.scope import Scope
 from gee.settings import LOCAL_PREFIX, EarthEngineSettings
-from gee.stack import fingerprint as graph_fingerprint
-from gee.stack import graph, stack
+from gee.stack import stack
 
 SERVICE_TOLERANCE = 1e-4
 """Of the valid range: by how much the service may answer differently at a point and in a tile."""
@@ -64,6 +65,8 @@ class EarthEngineProvider:
     remembered : what earlier runs learned of how large requests may be; None: nothing
     scenes : what a local service computes from; None: that cannot be known
     """
+
+    kind = "earthengine"
 
     def __init__(
         self,
@@ -146,19 +149,56 @@ class EarthEngineProvider:
 
         Of a folder's scenes also what they hold.
         """
-        scope = self._scope(None)
         found = {}
-        for name, entry in self._entries.items():
-            image = stack([name], self._settings, scope)
+        for name, recipe in self._recipes.items():
             parts: dict[str, Any] = {
-                "graph": graph_fingerprint(image),
-                "valid": [entry.minimum, entry.maximum],
+                "graph": recipe.graph,
+                "valid": recipe.valid,
                 "service": _service(self._settings.url),
             }
             if self._scenes is not None:
-                parts["scenes"] = self._scenes.made_from(graph(image))
+                parts["scenes"] = recipe.scenes
             found[name] = fingerprint(**parts)
         return found
+
+    @cached_property
+    def _recipes(self) -> dict[str, Recipe]:
+        """Of each covariate what computes it, and from which scenes of a folder."""
+        return {
+            name: recipe_of(name, self._settings, self._geobox, self._scenes)
+            for name in self._entries
+        }
+
+    def described(self, names: Sequence[str]) -> dict[str, Any]:
+        recipes = {name: self._recipes[name] for name in names}
+        datasets = {dataset for recipe in recipes.values() for dataset in recipe.scenes}
+        return {
+            "software": software(CLIENT),
+            "settings": self._settings.model_dump(mode="json", include=COMPOSING),
+            "grid": grid_to_json(self._geobox),
+            "service": _service(self._settings.url),
+            "scenes": {} if self._scenes is None else self._scenes.described(sorted(datasets)),
+            "covariates": {
+                name: {"recipe": recipe.key, "datasets": sorted(recipe.scenes)}
+                for name, recipe in recipes.items()
+            },
+        }
+
+    def reasons(self, name: str, before: Mapping[str, Any]) -> list[str]:
+        was, now = before["covariates"][name], self._recipes[name]
+        found = (
+            recipe_reasons(name, before, self._settings, self._geobox)
+            if was["recipe"] != now.key
+            else []
+        )
+        if before["service"] != (service := _service(self._settings.url)):
+            return [*found, f"setting earthengine.url ({before['service']} → {service})"]
+        if self._scenes is not None:
+            for dataset in was["datasets"]:
+                if dataset in now.scenes:
+                    found += self._scenes.reasons(dataset, before["scenes"][dataset])
+        other = sorted(set(was["datasets"]).symmetric_difference(now.scenes))
+        return found or [f"datasets that came or went ({', '.join(other)})"]
 
     def _scope(self, window: GeoBox | None) -> Scope:
         return Scope(self._geobox, self._settings.years, window)

@@ -7,11 +7,12 @@ scenes is told from what was computed from these.
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from export.covariates.changes import files_reason, shortened
 from export.errors import StudyError
 from export.fingerprints import fingerprint
 
@@ -60,6 +61,28 @@ class LocalScenes:
         found = (self._dataset(text) for text in set(_texts(json.loads(graph))))
         named = sorted({name for name in found if name is not None})
         return {name: self._fingerprint(name) for name in named}
+
+    def described(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return id → what is said of a dataset, and its files, each by its hash."""
+        found = {}
+        for name in names:
+            said, files = self._catalogue.contents(name)
+            found[name] = {
+                "said": fingerprint(said=said),
+                "files": {self._name(path): shortened(self._file_hash(path)) for path in files},
+            }
+        return found
+
+    def reasons(self, name: str, before: Mapping[str, Any]) -> list[str]:
+        """Say what of a dataset is other than it was when it was `described`."""
+        now = self.described([name])[name]
+        files = files_reason(before["files"], now["files"], "scene", f" of {name}")
+        if files or before["said"] == now["said"]:
+            return files
+        return [f"what the catalogue says of {name}"]
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
 
     def _dataset(self, text: str) -> str | None:
         """Return the dataset that a text is the id of, alone or as collection/index."""

@@ -7,12 +7,13 @@ missing, and why. A user's rasters are one source (`raster_provider`), Earth Eng
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from export.covariates.changes import UNRECORDED
 from export.covariates.checks import SourceReport
 from export.covariates.region import Extent
 from export.covariates.windows import Window, windows_of
@@ -143,6 +144,21 @@ class CovariateProvider(Protocol):
     def fingerprint(self, name: str) -> str:
         """Return the SHA-256 of what the covariate's pixels are made from, whatever the tile."""
 
+    @property
+    def kind(self) -> str:
+        """Which source it is, by one word; each has its own."""
+
+    def described(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return what covariates are made from, in plain values: for `reasons`, at a later time."""
+
+    def reasons(self, name: str, before: Mapping[str, Any]) -> list[str]:
+        """Say why a covariate's fingerprint is another than when `before` was `described`.
+
+        Parameters
+        ----------
+        before : names the covariate
+        """
+
     def check(
         self, rows: NDArray[np.int64], cols: NDArray[np.int64], progress: Progress
     ) -> list[SourceReport]:
@@ -247,6 +263,25 @@ class CovariateStack:
         """Return for each covariate, in order, the fingerprint of what it is made from."""
         of = {name: provider.fingerprint for provider, names in self._chosen() for name in names}
         return {name: of[name](name) for name in self.names}
+
+    def described(self) -> dict[str, Any]:
+        """Return what the covariates are made from, in plain values, by kind of source."""
+        return {provider.kind: provider.described(names) for provider, names in self._chosen()}
+
+    def reasons(self, name: str, before: Mapping[str, Any] | None) -> list[str]:
+        """Say why a covariate's fingerprint is another than when the stack was `described`.
+
+        Parameters
+        ----------
+        before : what the stack described; None where that was not kept
+        """
+        if before is None:
+            return [UNRECORDED]
+        provider = next(one for one, names in self._chosen() if name in names)
+        if name in before.get(provider.kind, {}).get("covariates", {}):
+            return provider.reasons(name, before[provider.kind])
+        others = [kind for kind, said in before.items() if name in said.get("covariates", {})]
+        return [f"its source ({', '.join(others)} → {provider.kind})"] if others else [UNRECORDED]
 
     def check(
         self, rows: NDArray[np.int64], cols: NDArray[np.int64], progress: Progress

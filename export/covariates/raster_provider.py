@@ -5,15 +5,23 @@ In: `[[covariates]]` entries, the paths of their files, the study's grid. Out: a
 soil property, each weighted by its thickness within the depth that counts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from export.covariates.changes import (
+    files_reason,
+    plain,
+    settings_reason,
+    shortened,
+    software,
+    software_reason,
+)
 from export.covariates.checks import SourceReport, check_source
 from export.covariates.places import by_tile
 from export.covariates.provider import CovariateInfo, Missing, Sampled, TileValues
@@ -30,7 +38,7 @@ from export.errors import ExportError, RasterError
 from export.fingerprints import fingerprint
 from export.parallel import in_order
 from export.progress import Progress
-from export.rasters import open_raster
+from export.rasters import files_of, open_raster
 from gee.grid import Tile
 
 
@@ -96,6 +104,7 @@ class RasterProvider:
     """
 
     service = None
+    kind = "rasters"
 
     def __init__(
         self,
@@ -116,6 +125,40 @@ class RasterProvider:
             for source, share in self._by_name[name].layers
         ]
         return fingerprint(layers=layers)
+
+    def described(self, names: Sequence[str]) -> dict[str, Any]:
+        of = {name: self._described(self._by_name[name]) for name in names}
+        return {"software": software(), "covariates": of}
+
+    def _described(self, covariate: RasterCovariate) -> dict[str, Any]:
+        settings = covariate.settings
+        return {
+            "settings": plain(
+                settings.model_dump(mode="json", exclude={"file", "group", "layers"})
+            ),
+            "depths_cm": [[layer.top_cm, layer.bottom_cm] for layer in settings.layers],
+            "files": {
+                _file_name(source, path): shortened(self._file_hash(path))
+                for source, _ in covariate.layers
+                for path in files_of(source.path)
+            },
+            "resampling": [source.resampling for source, _ in covariate.layers],
+        }
+
+    def reasons(self, name: str, before: Mapping[str, Any]) -> list[str]:
+        was, now = before["covariates"][name], self._described(self._by_name[name])
+        keys = [
+            key
+            for key in now["settings"]
+            if was["settings"].get(key, _default(key)) != now["settings"][key]
+        ]
+        keys += ["layers"] * (was["depths_cm"] != now["depths_cm"])
+        found = files_reason(was["files"], now["files"], "raster")
+        found += settings_reason(f"covariates.{name}.{key}" for key in keys)
+        if not found and was["resampling"] != now["resampling"]:
+            both = " → ".join(", ".join(dict.fromkeys(one["resampling"])) for one in (was, now))
+            found.append(f"the study's grid, onto which it is resampled otherwise ({both})")
+        return found or [software_reason(before["software"], software())]
 
     def check(
         self, rows: NDArray[np.int64], cols: NDArray[np.int64], progress: Progress
@@ -195,6 +238,16 @@ def open_rasters(
     if faults:
         raise RasterError("\n".join(str(fault) for fault in faults))
     return opened
+
+
+def _file_name(source: CovariateSource, path: Path) -> str:
+    """Return a file of a raster as the study names it, or would name what stands beside it."""
+    return PurePath(str(source.settings.file)).with_name(path.name).as_posix()
+
+
+def _default(key: str) -> Any:
+    field = CovariateSettings.model_fields[key]
+    return None if field.is_required() else field.default
 
 
 def _info(covariate: RasterCovariate) -> CovariateInfo:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +121,36 @@ def _tell_changes(context: Context, stack: CovariateStack) -> None:
     described = context.study.samples_file.with_suffix(".json")
     if not described.exists():
         return
-    before = json.loads(described.read_text(encoding="utf-8"))["provenance"]["covariates"]
+    provenance = json.loads(described.read_text(encoding="utf-8"))["provenance"]
+    before = provenance["covariates"]
     changed = [
         name
         for name, made in stack.fingerprints().items()
         if name in before and before[name]["fingerprint"] != made
     ]
-    if changed:
-        context.tell("sample", f"changed since they were sampled: {', '.join(changed)}")
+    for why, names in reasons_of(stack, changed, provenance).items():
+        context.tell("sample", f"changed since they were sampled: {', '.join(names)} ({why})")
+
+
+def reasons_of(
+    stack: CovariateStack, changed: Iterable[str], provenance: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """Return why covariates are made from something else than when they were sampled.
+
+    Parameters
+    ----------
+    changed : names of covariates of the stack
+    provenance : of the samples
+
+    Returns
+    -------
+    reason in words → the covariates that it holds for
+    """
+    found: dict[str, list[str]] = {}
+    for name in changed:
+        why = "; ".join(stack.reasons(name, provenance.get("made_from")))
+        found.setdefault(why, []).append(name)
+    return found
 
 
 def _provenance(context: Context, region: Region, stack: CovariateStack) -> dict[str, Any]:
@@ -144,6 +166,7 @@ def _provenance(context: Context, region: Region, stack: CovariateStack) -> dict
             }
             for info in stack.covariates
         },
+        "made_from": stack.described(),
     }
 
 

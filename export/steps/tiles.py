@@ -23,6 +23,7 @@ from export.covariates.tile_plans import (
 from export.covariates.tile_writing import TilesReport, write_covariate_tiles
 from export.errors import AwaitedFileError, TileError
 from export.steps.context import Context, counted
+from export.steps.sample import reasons_of
 from export.steps.stage import discard_fetched, kept_exports, on_its_path
 from export.study.covariates import needed_by_model, sampled, study_covariates
 from local_ml.samples import read_samples
@@ -104,13 +105,26 @@ def _warn_of_changes(context: Context, stack: CovariateStack, region: Region) ->
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     whole = stack_fingerprint(stack, region, context.journal)
     if changed or provenance["covariate_stack"] != whole:
+        why = reasons_of(
+            stack, [name for name in changed if name in before and name in now], provenance
+        )
         context.warn(
             "export",
-            f"{', '.join(changed) or 'region or grid'}: changed since the sites were sampled; "
-            f"`alm90 run {study.folder}` brings the model up to date",
+            f"{', '.join(changed) or 'region or grid'}: changed since the sites were sampled"
+            f"{_told_reasons(why)}; `alm90 run {study.folder}` brings the model up to date",
         )
         return changed or list(now)
     return ()
+
+
+def _told_reasons(reasons: Mapping[str, Sequence[str]]) -> str:
+    """Return in brackets why covariates have changed; each by name where the reasons differ."""
+    if not reasons:
+        return ""
+    if len(reasons) == 1:
+        return f" ({next(iter(reasons))})"
+    told = [f"{', '.join(names)}: {why}" for why, names in reasons.items()]
+    return f" ({'; '.join(told)})"
 
 
 def _tell_plan(context: Context, plans: Sequence[TilePlan]) -> None:

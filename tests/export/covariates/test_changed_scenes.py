@@ -56,7 +56,7 @@ def test_only_the_covariates_of_the_changed_dataset_are_read_anew(earth_engine_s
     assert study.alm90("export").exit_code == 0
     before = study.tile_bytes()
     raise_pixel(study.folder / "scenes" / "upa.tif", 1)
-    assert "changed since they were sampled: twi\n" in study.alm90("sample").stdout
+    assert "changed since they were sampled: twi (scene upa.tif" in study.alm90("sample").stdout
     done = study.alm90("export")
     assert done.exit_code == 0, done.output
     assert "reading only twi" in done.stdout
