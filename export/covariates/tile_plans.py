@@ -20,7 +20,8 @@ from export.rasters import read_info
 from gee.grid import Tile, grid_to_json
 
 STEP = "covariate_tiles"
-_LAST_PLANNED = "covariate_stack"
+LAST_PLANNED = "covariate_stack"
+"""Step of the journal: the stack that the last export was to make."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,15 @@ def plan_tiles(
 def remember_stack(plans: Sequence[TilePlan], journal: Journal) -> None:
     """Remember what an export is about to make, so that `outdated_tiles` tells what it is not."""
     for stack in {plan.stack for plan in plans}:
-        journal.record(_LAST_PLANNED, "", stack, [])
+        journal.record(LAST_PLANNED, "", stack, [])
 
 
-def outdated_tiles(files: Sequence[Path], journal: Journal) -> list[Path]:
+def last_planned(journal: Journal) -> str | None:
+    """Return the fingerprint of the stack that the last export was to make; None before any."""
+    return journal.made_from(LAST_PLANNED, "")
+
+
+def outdated_tiles(files: Sequence[Path], wanted: str | None) -> list[Path]:
     """Return the tiles that are not what the last export was to make.
 
     They hold bands of earlier settings: the export failed for them, or did not come to them.
@@ -129,11 +135,11 @@ def outdated_tiles(files: Sequence[Path], journal: Journal) -> list[Path]:
     Parameters
     ----------
     files : tiles of the study; one that cannot be read is not judged
+    wanted : of `last_planned`; None: no tile is judged
     """
-    wanted = journal.made_from(_LAST_PLANNED, "")
-    return (
-        [] if wanted is None else [path for path in files if _stack_of(path) not in (wanted, None)]
-    )
+    if wanted is None:
+        return []
+    return [path for path in files if _stack_of(path) not in (wanted, None)]
 
 
 def _stack_of(path: Path) -> str | None:

@@ -27,6 +27,24 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def tile_holes(kind: str, failed: Mapping[str, str]) -> list[str]:
+    """Say which tiles could not be made, a line a reason (see `Context.tile_holes`)."""
+    of_reason: dict[str, list[str]] = {}
+    for name, why in failed.items():
+        of_reason.setdefault(why, []).append(name)
+    told = []
+    for why, names in of_reason.items():
+        listed = ", ".join(names[:_TILES_NAMED])
+        more = f" and {len(names) - _TILES_NAMED} more" if len(names) > _TILES_NAMED else ""
+        tiles = (
+            f"{kind} tile {listed}"
+            if len(names) == 1
+            else (f"{len(names)} {kind} tiles ({listed}{more})")
+        )
+        told.append(f"{tiles}: {why}")
+    return told
+
+
 @dataclass(frozen=True)
 class Context:
     """A run of one study.
@@ -97,18 +115,8 @@ class Context:
         kind : of tile: covariate, map
         failed : name of a tile → reason
         """
-        of_reason: dict[str, list[str]] = {}
-        for name, why in failed.items():
-            of_reason.setdefault(why, []).append(name)
-        for why, names in of_reason.items():
-            listed = ", ".join(names[:_TILES_NAMED])
-            more = f" and {len(names) - _TILES_NAMED} more" if len(names) > _TILES_NAMED else ""
-            tiles = (
-                f"{kind} tile {listed}"
-                if len(names) == 1
-                else (f"{len(names)} {kind} tiles ({listed}{more})")
-            )
-            self.hole(f"{tiles}: {why}")
+        for text in tile_holes(kind, failed):
+            self.hole(text)
         self.tiles_told_of.update(failed)
 
     def warn(self, step: str, text: str) -> None:

@@ -1,11 +1,12 @@
 """`predict`: covariate tiles and a saved model → map tiles."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from export.covariates.tile_plans import outdated_tiles
+from export.covariates.study_tiles import last_planned_of
+from export.covariates.tile_plans import last_planned, outdated_tiles
 from export.covariates.tiles import tile_files
 from export.errors import NoSkillError, StudyError, TileError
 from export.journal import Journal
@@ -14,7 +15,7 @@ from export.mosaic import write_map
 from export.predict import Machines, PredictReport, predict_tiles
 from export.progress import Progress
 from export.remote import gdal_name, is_remote, listed_tiles, remote_tiles
-from export.steps.context import Context, counted
+from export.steps.context import Context, counted, tile_holes
 from export.study import STUDY_FILE
 from local_ml.files import json_bytes, write_whole
 from local_ml.prediction.predictor import Predictor
@@ -71,16 +72,28 @@ def predict_step(context: Context, force: bool = False, scheduler: str | None = 
 
 def _up_to_date(context: Context, files: list[Path]) -> list[Path]:
     """Return the covariate tiles that are as the last export was to make them; tell the others."""
-    outdated = set(outdated_tiles(files, context.journal))
+    current, outdated = _judged(files, last_planned(context.journal), context.study.folder)
     told = context.tiles_told_of  # an export of the same run has said why
-    remedy = f"`alm90 export {context.study.folder}` makes them anew"
+    context.tile_holes("map", {name: why for name, why in outdated.items() if name not in told})
+    return current
+
+
+def _judged(
+    files: list[Path], wanted: str | None, study: Path
+) -> tuple[list[Path], dict[str, str]]:
+    """Part the covariate tiles of a study into those of its last export and outdated ones.
+
+    Returns
+    -------
+    files that are up to date; name of a tile that is not → why it is left out
+    """
+    outdated = set(outdated_tiles(files, wanted))
+    remedy = f"`alm90 export {study}` makes them anew"
     if len(outdated) == len(files):
         raise TileError(f"all covariate tiles hold covariates of earlier settings; {remedy}")
     why = "its covariate tile holds covariates of earlier settings; " + remedy.replace("them", "it")
-    context.tile_holes(
-        "map", {path.stem: why for path in files if path in outdated and path.stem not in told}
-    )
-    return [path for path in files if path not in outdated]
+    current = [path for path in files if path not in outdated]
+    return current, {path.stem: why for path in files if path in outdated}
 
 
 def require_skill(no_skill: str | None, force: bool, command: str) -> None:
@@ -111,7 +124,8 @@ def predict_folder(
 ) -> list[str]:
     """Predict tiles that someone else exported, and join them; return what failed.
 
-    Further parameters and errors as for `predict_step`.
+    Further parameters and errors as for `predict_step`. Where the tiles are those of a study,
+    what it holds as outdated is left out and told, as `predict_step` does.
 
     Parameters
     ----------
@@ -131,11 +145,14 @@ def predict_folder(
     out.mkdir(parents=True, exist_ok=True)
     journal = Journal(out / "journal.sqlite")
     try:
-        files = _tiles_at(covariates)
+        files, outdated = _tiles_at(covariates), dict[str, str]()
+        if (study := _study_of(covariates)) is not None:
+            files, outdated = _judged(files, last_planned_of(study), study)
         folders = TileFolders.of(out, companion=True)
+        _remove_map_tiles(folders, outdated)
         with _machines(scheduler, model, predictor, covariates, out, say) as machines:
             report = predict_tiles(files, predictor, folders, journal, progress, machines=machines)
-        holes = [f"map tile {name}: {why}" for name, why in report.failed.items()]
+        holes = tile_holes("map", {**outdated, **report.failed})
         say(_told(report))
         for hole in holes:
             say(hole)
@@ -149,6 +166,24 @@ def predict_folder(
         return holes
     finally:
         journal.close()
+
+
+def _study_of(covariates: Path) -> Path | None:
+    """Return the folder of the study whose own tiles these are; None where they are no study's."""
+    if is_remote(covariates):
+        return None
+    folder = covariates.resolve()
+    study = folder.parent.parent
+    is_its = folder == study / "covariates" / "tiles" and (study / STUDY_FILE).is_file()
+    return study if is_its else None
+
+
+def _remove_map_tiles(folders: TileFolders, names: Iterable[str]) -> None:
+    """Remove what an earlier run made of tiles, in parts where they were large."""
+    for folder in folders.all:
+        for name in names:
+            for path in (folder / f"{name}.tif", *folder.glob(f"{name}_r*.tif")):
+                path.unlink(missing_ok=True)
 
 
 def _tiles_at(place: Path) -> list[Path]:

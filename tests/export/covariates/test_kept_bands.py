@@ -8,50 +8,10 @@ all other bands of its tile, which are computed again; a map in part of earlier 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-import pytest
-
 from export.journal import Journal
-from local_ml.features import Feature
-
-
-@dataclass(frozen=True)
-class Sum:
-    """A model whose value is the sum of two covariates."""
-
-    features: tuple[Feature, ...]
-    fingerprint: str = "f1"
-    target_name: str = "vwc"
-    target_unit: str = "m3 m-3"
-    has_distribution: bool = False
-    no_skill: str | None = None
-
-    def predict(self, bands: dict[str, np.ndarray], within: np.ndarray | None = None) -> Any:
-        value = sum(bands[feature.name] for feature in self.features)
-        if within is not None:
-            value = np.where(within, value, np.nan).astype(np.float32)
-        no = np.zeros(value.shape, bool)
-        return SimpleNamespace(
-            value=value, lower=value, upper=value, dissimilarity_index=value,
-            local_point_density=value, clipped=no, outside_area=no, distribution=None,
-            unseen_levels=0, without_maximum=0,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`model(*names)` puts a sum of covariates in the place of what a study learned."""
-
-    def put(*names: str) -> None:
-        found = Sum(tuple(Feature(name, "1") for name in names))
-        monkeypatch.setattr("export.steps.predict.Predictor.load", lambda _folder: found)
-
-    return put
 
 
 def map_tiles(study: Any) -> list[str]:
