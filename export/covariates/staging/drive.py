@@ -4,13 +4,20 @@ In: exports to Drive, and the folder. Out: the files that are there, and the nam
 are not.
 """
 
+import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from rasterio.errors import NotGeoreferencedWarning
 
 from export.covariates.staging.files import PieceFile, are_whole, check_file
 from export.covariates.staging.pieces import Piece
 from export.covariates.staging.places import files_of_export
+from export.errors import RasterError
 from gee.batch import Export, ToDrive
+
+logger = logging.getLogger(__name__)
 
 
 class DriveFiles:
@@ -51,10 +58,13 @@ class DriveFiles:
 
     def lacking(self, export: Export) -> list[str]:
         """Return which files of an export are not here, or what is wrong with those that are."""
-        names = self._names()
-        absent = [name for name in export.file_names if name not in names]
         assert isinstance(export.destination, ToDrive)
-        return absent or [f"{export.destination.prefix}*.tif, whose parts overlap or leave a gap"]
+        prefix, names = export.destination.prefix, self._names()
+        here = files_of_export(prefix, names, export.file_names)
+        readable = {path.name for path, _ in self._found(export, names)}
+        broken = [f"{name} (incomplete here)" for name in here if name not in readable]
+        absent = [name for name in export.file_names if name not in names]
+        return absent + broken or [f"{prefix}*.tif, whose parts overlap or leave a gap"]
 
     def _names(self) -> set[str]:
         return {path.name for path in self._files.iterdir()} if self._files.is_dir() else set()
@@ -62,13 +72,23 @@ class DriveFiles:
     def _found(
         self, export: Export, names: set[str]
     ) -> list[tuple[Path, tuple[int, int, int, int]]]:
+        """Return the files of an export with the windows that they hold.
+
+        One that cannot be read is left out: it may be in the midst of being copied.
+        """
         assert isinstance(export.destination, ToDrive)
-        found = files_of_export(export.destination.prefix, names, export.file_names)
         remedy = "Put the file as it was exported in its place"
-        return [
-            (
-                self._files / name,
-                check_file(self._files / name, export.names, export.geobox, first, remedy),
-            )
-            for name, first in found.items()
-        ]
+        found = []
+        for name, first in files_of_export(
+            export.destination.prefix, names, export.file_names
+        ).items():
+            path = self._files / name
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                    span = check_file(path, export.names, export.geobox, first, remedy)
+            except RasterError as error:
+                logger.info("%s", error)
+            else:
+                found.append((path, span))
+        return found

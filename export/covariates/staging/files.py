@@ -47,17 +47,19 @@ def check_file(
     Raises
     ------
     RasterError
-        where it cannot be read.
+        where it cannot be read, or tells neither grid nor bands, as one does that is cut off.
     TileError
         where it is of another grid, has other bands, or another type.
     """
     info = read_info(path)
+    if info.geobox.crs is None or info.geobox.transform.is_identity or not all(info.band_names):
+        raise RasterError(f"{path} is incomplete: it lacks its grid, or names of bands. {remedy}")
     if info.band_names != tuple(names):
-        listed = ", ".join(name or "(unnamed)" for name in info.band_names)
+        listed = ", ".join(map(str, info.band_names))
         raise TileError(f"{path} has other bands: {listed}, not {', '.join(names)}. {remedy}")
     if set(info.dtypes) != {"float32"}:
         raise TileError(f"{path} holds {info.dtypes[0]}, not float32. {remedy}")
-    origin = None if info.geobox.crs is None else coinciding_origin(info.geobox, window)
+    origin = coinciding_origin(info.geobox, window)
     height, width = (int(side) for side in info.geobox.shape.yx)
     rows, cols = window.shape.yx
     if origin is None:

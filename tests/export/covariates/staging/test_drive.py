@@ -101,11 +101,20 @@ def test_a_file_of_other_bands_is_refused(brought: Any) -> None:
     assert f"{path} has other bands: elevation, slope, not precipitation" in done.stderr
 
 
-def test_a_file_that_is_cut_off_is_refused(brought: Any) -> None:
+@pytest.mark.parametrize("length", [0, 200, 3000])
+def test_a_file_that_is_cut_off_is_still_to_come(brought: Any, length: int) -> None:
+    """Fault: one file that is still being copied stops all the others, and what is to be exported
+    yet."""
     path = file_of(brought, "climate")
-    path.write_bytes(path.read_bytes()[:200])
-    done = brought.export(code=3)
-    assert str(path) in done.stderr
+    whole = path.read_bytes()
+    assert length < len(whole)
+    path.write_bytes(whole[:length])
+    done = brought.export(code=5)
+    assert path.name in done.stderr
+    assert sorted(brought.study.tile_bytes()) == sorted(brought.expected)[1:]
+    path.write_bytes(whole)
+    brought.export()
+    assert brought.tiles_are_those_of_the_direct_path()
 
 
 def test_other_files_in_the_folder_are_left_alone(brought: Any) -> None:
