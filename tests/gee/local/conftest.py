@@ -10,11 +10,9 @@ from typing import Any
 import ee
 import numpy as np
 import pytest
+from service_requests import grid
 
 from gee.local import LocalEarthEngine
-
-NATIVE = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
-"""A 10 m lattice in UTM zone 46 north."""
 
 
 def coordinates_raster(rows: int = 64, cols: int = 96) -> np.ndarray[Any, Any]:
@@ -157,21 +155,6 @@ def make_folder(
         return tmp_path
 
     return make
-
-
-def grid(
-    transform: tuple[float, ...] = NATIVE,
-    width: int = 96,
-    height: int = 64,
-    crs: str = "EPSG:32646",
-) -> dict[str, Any]:
-    """The grid of a computePixels request."""
-    names = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
-    return {
-        "crsCode": crs,
-        "affineTransform": dict(zip(names, transform, strict=True)),
-        "dimensions": {"width": width, "height": height},
-    }
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ import ee
 import numpy as np
 import pytest
 import rasterio
+from service_requests import NATIVE
 
 from gee.local import LocalEarthEngine
-
-NATIVE = [10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0]
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def to_drive(image: Any, **options: Any) -> Any:
         "folder": "maps",
         "fileNamePrefix": "a",
         "crs": "EPSG:32646",
-        "crsTransform": NATIVE,
+        "crsTransform": list(NATIVE),
         "dimensions": "300x260",
         **options,
     }
@@ -147,7 +146,7 @@ class TestImages:
             "description": "d",
             "assetId": "projects/p-local/assets/stack",
             "crs": "EPSG:32646",
-            "crsTransform": NATIVE,
+            "crsTransform": list(NATIVE),
             "dimensions": "300x260",
         }
         task = ee.batch.Export.image.toAsset(image, **options)
@@ -187,7 +186,7 @@ class TestImages:
             description="d",
             assetId=f"{folder}/one",
             crs="EPSG:32646",
-            crsTransform=NATIVE,
+            crsTransform=list(NATIVE),
             dimensions="8x8",
         )
         task.start()

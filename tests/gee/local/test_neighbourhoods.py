@@ -15,7 +15,6 @@ from scipy import ndimage
 from gee.local.algorithms import focal
 
 Pixels = Callable[..., np.ndarray[Any, Any]]
-NATIVE = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 INNER = (slice(8, -8), slice(8, -8))
 
 

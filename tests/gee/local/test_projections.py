@@ -13,11 +13,11 @@ import rasterio
 from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject
 from scipy import ndimage
+from service_requests import NATIVE
 
 from gee.local import overlaps
 
 Pixels = Callable[..., np.ndarray[Any, Any]]
-NATIVE = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0)
 
 
 def coarser(factor: float, col: float = 0, row: float = 0) -> tuple[float, ...]:
