@@ -29,6 +29,10 @@ class TooLargeError(ServiceError):
     """The request is too large or too heavy: the same in parts may pass."""
 
 
+class QuotaError(ServiceError):
+    """A quota of the project is used up; nothing passes before its next day or month begins."""
+
+
 class BusyError(ServiceError):
     """Quota, overload or network: the same request may pass later."""
 

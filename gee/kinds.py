@@ -25,6 +25,7 @@ from gee.errors import (
     AssetError,
     BusyError,
     CredentialsError,
+    QuotaError,
     RefusedError,
     ServiceError,
     TooLargeError,
@@ -69,8 +70,20 @@ _FORBIDDEN = _Kind(
 )
 _QUOTA = _Kind(
     BusyError,
-    "the quota is used up or too much was asked at once",
+    "more was asked at once than a quota allows",
     "lower earthengine.workers, or go on later; what is done is kept",
+)
+_NO_MORE_TODAY = _Kind(
+    QuotaError,
+    "the project's quota of the day is used up",
+    "nothing passes before tomorrow (days begin at midnight Pacific time): go on then, or have the "
+    "quota raised in the Cloud console (IAM & Admin, Quotas); what is done is kept",
+)
+_NO_MORE_THIS_MONTH = _Kind(
+    QuotaError,
+    "the project's quota of the month is used up",
+    "nothing passes before the next month: go on then, ask for a higher tier, or have the quota "
+    "raised in the Cloud console (IAM & Admin, Quotas); what is done is kept",
 )
 _RESTRICTED = _Kind(
     BusyError,
@@ -129,8 +142,11 @@ _MISSING_TEXTS = (
 _OTHER_TEXTS = ("is not an image", "is not a feature", "is not a collection", "is not a table")
 _TOKEN = re.compile(r"\b(?:ya29\.|1//|Bearer )\S+|-----BEGIN.*")
 """How access tokens, refresh tokens and private keys begin."""
+_LONG_QUOTA = re.compile(r"per[ _-]?(day|month)|\b(dai|month)ly")
+"""Of a text that says that a quota was exceeded: that it is one of a day or a month."""
 _QUOTA_TEXTS = (
     "quota exceeded",
+    "custom quota",
     "too many requests",
     "too many concurrent",
     "too many tasks",
@@ -206,6 +222,8 @@ def _kind_of_answer(status: int, text: str) -> _Kind:
         return _TOO_LARGE
     if status == 401:
         return _UNKNOWN
+    if status in (400, 403, 429) and (lasting := _used_up(said)):
+        return lasting
     if status < 500 and "restricted mode" in said:
         return _RESTRICTED
     if status == 429 or (status in (400, 403) and _says(said, _QUOTA_TEXTS)):
@@ -221,6 +239,20 @@ def _kind_of_answer(status: int, text: str) -> _Kind:
     if status == 403:
         return _FORBIDDEN
     return _MISSING if status == 404 else _REFUSED
+
+
+def _used_up(said: str) -> _Kind | None:
+    """Return the kind of an answer by which a quota of a day or a month is used up, else None.
+
+    Quotas of a minute or of requests at once pass; so does restricted mode, in which a project
+    whose month is used up is answered on, to fewer requests at once.
+    """
+    if "exceeded" not in said or not _says(said, ("quota", "limit exceeded")):
+        return None
+    found = _LONG_QUOTA.search(said)
+    if found is None:
+        return None
+    return _NO_MORE_THIS_MONTH if "month" in found[0] else _NO_MORE_TODAY
 
 
 def _kind_of_sign_in(error: GoogleAuthError) -> tuple[_Kind, str]:

@@ -24,6 +24,7 @@ from google.auth.transport import requests as google_requests
 from gee import asking
 from gee.credentials import find_credentials
 from gee.errors import CredentialsError, RefusedError
+from gee.outage import Outage
 from gee.settings import LOCAL_PREFIX, EarthEngineSettings
 from gee.slots import Slots
 from gee.transport import Transport, WholeAnswers
@@ -72,6 +73,7 @@ class _Session:
     settings: EarthEngineSettings
     target: _Target
     slots: Slots
+    outage: Outage
 
 
 _lock = threading.Lock()
@@ -138,7 +140,8 @@ def ask(call: Callable[[], Answer], what: str) -> Answer:
     """
     if _current is None:
         return asking.ask(call, what, EarthEngineSettings().patience_s)
-    return asking.ask(call, what, _current.settings.patience_s, _current.slots)
+    patience_s, slots = _current.settings.patience_s, _current.slots
+    return asking.ask(call, what, patience_s, slots, _current.outage)
 
 
 def request_storage(
@@ -203,7 +206,7 @@ def _open(settings: EarthEngineSettings, study_folder: Path, access: tuple[Any, 
     if isinstance(target.transport, Transport):
         target.transport.deadline_s = settings.deadline_s
     slots = Slots(settings.workers)
-    _current = _Session(access, settings, target, slots)
+    _current = _Session(access, settings, target, slots, Outage())
 
 
 def _target(settings: EarthEngineSettings, study_folder: Path) -> _Target:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gee.errors import BusyError
+from gee.errors import BusyError, QuotaError
 
 
 class Slots:
@@ -25,6 +25,8 @@ class Slots:
         self._allowed = float(most)
         self._taken = 0
         self._round = 0
+        self.used_up = 0
+        """How many requests were told that a quota is used up: waiting longer is then in vain."""
         self._changed = threading.Condition()
 
     @property
@@ -51,6 +53,10 @@ class Slots:
                 if begun == self._round:
                     self._allowed = max(1.0, self._allowed / 2)
                     self._round += 1
+            raise
+        except QuotaError:
+            with self._changed:
+                self.used_up += 1
             raise
         else:
             with self._changed:

@@ -156,17 +156,30 @@ class Context:
         return True
 
 
+class _Said(logging.Handler):
+    """Says what a logger tells, for those few lines that a user must see while work is on."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say(f"{'note':<8} {record.getMessage()}")
+
+
 @contextmanager
 def open_context(study: Study, progress: Progress, say: Callable[[str], None]) -> Iterator[Context]:
     """Open a study for work: its journal, and log.txt with all that is said and warned."""
+    journal = Journal(study.folder / "journal.sqlite")
     handler = logging.FileHandler(study.folder / "log.txt", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     packages = [logging.getLogger(name) for name in ("export", "local_ml", "gee", "py.warnings")]
     for package in packages:
         package.addHandler(handler)
         package.setLevel(logging.INFO)
+    waiting, said = logging.getLogger("gee.outage"), _Said(say)
+    waiting.addHandler(said)
     logging.captureWarnings(capture=True)
-    journal = Journal(study.folder / "journal.sqlite")
     try:
         context = Context(study, journal, progress, say)
         try:
@@ -179,6 +192,7 @@ def open_context(study: Study, progress: Progress, say: Callable[[str], None]) -
     finally:
         journal.close()
         logging.captureWarnings(capture=False)
+        waiting.removeHandler(said)
         for package in packages:
             package.removeHandler(handler)
         handler.close()

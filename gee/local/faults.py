@@ -18,6 +18,19 @@ ERRORS: dict[str, tuple[int, str]] = {
         "Too Many Requests: Request was rejected because the request rate or concurrency limit "
         "was exceeded.",
     ),
+    "quota_minute": (
+        429,
+        "Quota exceeded for quota metric 'Number of read requests' and limit 'Number of read "
+        "requests per minute per user' of service 'earthengine.googleapis.com' for consumer "
+        "'project_number:1'.",
+    ),
+    "quota_day": (
+        429,
+        "Your usage exceeded the custom quota for "
+        "'earthengine.googleapis.com/daily_eecu_usage_time', which is adjustable by your "
+        "administrator in the Google Cloud console: "
+        "https://console.cloud.google.com/quotas/?project=_.",
+    ),
     "500": (500, "An internal error has occurred."),
     "503": (503, "The service is currently unavailable."),
     "memory": (400, "User memory limit exceeded."),

@@ -262,8 +262,24 @@ def test_an_exhausted_quota(home: Home) -> None:
         429, "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute'."
     )
     error = home.fails("sample")
-    assert "the quota is used up or too much was asked at once" in error
+    assert "more was asked at once than a quota allows" in error
     assert "lower earthengine.workers, or go on later; what is done is kept" in error
+
+
+def test_a_quota_of_the_day_that_is_used_up(home: Home) -> None:
+    """As Google words it; with the patience that studies have, for no attempt passes before
+    tomorrow."""
+    home.write({"patience_s": 900.0})
+    home.google.faults["value:compute"] = home.google.faults["table:computeFeatures"] = _error(
+        429,
+        "Your usage exceeded the custom quota for "
+        "'earthengine.googleapis.com/daily_eecu_usage_time', which is adjustable by your "
+        "administrator in the Google Cloud console: "
+        "https://console.cloud.google.com/quotas/?project=_.",
+    )
+    error = home.fails("sample")
+    assert "the project's quota of the day is used up" in error
+    assert "go on then, or have the quota raised in the Cloud console" in error
 
 
 def test_restricted_mode(home: Home) -> None:

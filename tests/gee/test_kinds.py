@@ -25,6 +25,7 @@ from gee.errors import (
     AssetError,
     BusyError,
     CredentialsError,
+    QuotaError,
     RefusedError,
     ServiceError,
     TooLargeError,
@@ -35,6 +36,7 @@ from gee.local import LocalEarthEngine
 from gee.pixels import request_grid
 
 _NO, _A = CredentialsError, AssetError
+_CUSTOM = "Your usage exceeded the custom quota for 'earthengine.googleapis.com/"
 
 GRID = geobox_of_region(93.0, 35.0, 93.08, 35.06, "EPSG:4326", 0.01)
 
@@ -79,6 +81,8 @@ def raised(call: Callable[[], Any]) -> ServiceError:
     ("fault", "kind", "words"),
     [
         ("429", BusyError, "quota"),
+        ("quota_minute", BusyError, "more was asked at once than a quota allows"),
+        ("quota_day", QuotaError, "tomorrow"),
         ("500", BusyError, "overloaded"),
         ("503", BusyError, "currently unavailable"),
         ("dropped", BusyError, "no connection"),
@@ -168,8 +172,28 @@ def test_what_the_connection_raises_has_a_kind(error: Exception, kind: type[Serv
         (400, "Request payload size exceeds the limit: 10485760 bytes.", TooLargeError),
         (429, "Too many concurrent aggregations.", TooLargeError),
         (None, "Execution failed; out of memory.", TooLargeError),
-        (429, "Quota exceeded for quota metric 'Compute' and limit 'EECU per month'.", BusyError),
+        (429, "Quota exceeded for quota metric 'Compute' and limit 'EECU per month'.", QuotaError),
+        (429, "Quota exceeded for quota metric 'Reads' and limit 'Reads per day'.", QuotaError),
+        (
+            429,
+            "Quota exceeded for quota metric 'Reads' and limit 'ReadsPerDayPerUser'.",
+            QuotaError,
+        ),
+        (403, "Daily Limit Exceeded. The quota will be reset at midnight.", QuotaError),
+        (400, f"{_CUSTOM}daily_eecu_usage_time', which is adjustable", QuotaError),
+        (429, f"{_CUSTOM}daily_eecu_usage_time', which is adjustable", QuotaError),
+        (None, f"{_CUSTOM}daily_eecu_usage_time', which is adjustable", QuotaError),
+        (403, f"{_CUSTOM}reads_per_minute', which is adjustable", BusyError),
+        (429, "Quota exceeded for quota metric 'Reads' and limit 'Reads per minute'.", BusyError),
         (403, "Quota exceeded for quota metric 'Requests' of service 'earthengine'.", BusyError),
+        (
+            429,
+            "Your project has exceeded its noncommercial compute quota and is now in restricted "
+            "mode.",
+            BusyError,
+        ),
+        (404, "Image asset 'projects/p/assets/quota_exceeded/daily' not found.", _A),
+        (400, "Image.load: Image asset 'ECMWF/ERA5_LAND/DAILY_AGGR' not found.", _A),
         (403, "Rate Limit Exceeded", BusyError),
         (429, "Too Many Requests", BusyError),
         (429, "The project is in restricted mode.", BusyError),
@@ -244,7 +268,7 @@ class TestPatience:
         assert max(waits[5:]) > 10, "later waits are longer"
         assert len(set(waits)) == len(waits), "workers that all wait alike come back together"
 
-    @pytest.mark.parametrize("fault", ["memory", "forbidden"])
+    @pytest.mark.parametrize("fault", ["memory", "forbidden", "quota_day"])
     def test_nothing_else_is_asked_again(
         self, service: LocalEarthEngine, waits: list[float], fault: str
     ) -> None:

@@ -110,6 +110,56 @@ def test_a_tile_too_heavy_at_once_is_divided(
     assert study.tile_bytes() == undisturbed
 
 
+def test_a_quota_that_is_used_up_ends_the_export_at_once(
+    earth_engine_study: Any, fault: Callable[..., None]
+) -> None:
+    """Fault: a quarter of an hour of attempts for what begins anew tomorrow; lost tiles."""
+    study = earth_engine_study
+    study.write_small_requests()
+    assert study.alm90("sample").exit_code == 0
+    fault("quota_day", times=None, after=2)
+    started = time.monotonic()
+    done = study.alm90("export")
+    assert time.monotonic() - started < 20, "patience_s is 900 s"
+    assert done.exit_code == 4, done.output
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "the project's quota of the day is used up" in error
+    assert "go on then, or have the quota raised in the Cloud console" in error
+    assert "[asked" not in error
+    assert len(study.pixel_requests()) <= 2 + 4, "each window once at most"
+    kept = study.tile_bytes()
+    assert len(kept) == 2
+    service = local_service()
+    assert service is not None
+    service.faults.clear()
+    again = study.alm90("export")
+    assert "(2 written, 2 kept)" in again.stdout, again.output
+    assert kept.items() <= study.tile_bytes().items()
+
+
+def test_a_long_wait_for_a_busy_service_is_shown_once(
+    earth_engine_study: Any, fault: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: a terminal that stands still for minutes; or a line for each attempt."""
+    study = earth_engine_study
+    study.write_small_requests()
+    assert study.alm90("sample").exit_code == 0
+    monkeypatch.setattr("gee.outage.LONG_S", 0.01)
+    monkeypatch.setattr("gee.asking.LONGEST_WAIT_S", 0.1)
+    fault("quota_minute", times=2, after=1)
+    fault("429", times=3, after=1)
+    done = study.alm90("export")
+    assert done.exit_code == 0, done.output
+    lines = [line for line in done.stdout.splitlines() if "waiting for Earth Engine" in line]
+    assert len(lines) == 1, done.output
+    shown = r"note     waiting for Earth Engine since \d\d:\d\d:\d\d, until \d\d:\d\d:\d\d at most"
+    assert re.match(shown, lines[0])
+    assert "more was asked at once than a quota allows" in lines[0]
+    log = (study.folder / "log.txt").read_text("utf-8")
+    assert log.count("asked again in") == 5
+    assert log.count("waiting for Earth Engine") == 1
+
+
 def test_what_was_too_heavy_is_not_asked_at_that_size_again(
     earth_engine_study: Any, fault: Callable[..., None]
 ) -> None:
