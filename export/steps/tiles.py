@@ -84,8 +84,7 @@ def tiles_step(context: Context, everything: bool = False) -> None:
             raise AwaitedFileError(f"{text}: each waits for files that are still to come")
         raise TileError(text)
     context.tell("export", _told(report, len(tiles), kept, auxiliary))
-    checked = candidates.select(kept).covariates
-    _check_skew(context, region.geobox, report.files, checked, changed)
+    _check_skew(context, region.geobox, report.files, stack.covariates, kept, changed)
 
 
 def _warn_of_changes(context: Context, stack: CovariateStack, region: Region) -> Collection[str]:
@@ -163,6 +162,7 @@ def _check_skew(
     geobox: GeoBox,
     files: Mapping[str, Path],
     covariates: Sequence[CovariateInfo],
+    kept: Collection[str],
     changed: Collection[str],
 ) -> None:
     """Hold the tiles against what was sampled.
@@ -172,10 +172,14 @@ def _check_skew(
 
     Parameters
     ----------
+    covariates : of the tiles. Those that give the map's flags are looked at where they were sampled
+    kept : names of those that the model reads, which all were
     changed : covariates whose samples are known to be out of date
     """
     study = context.study
     table = read_samples(study.samples_file, study.settings.target)
+    sampled = {*kept, *(one.name for one in (*table.features, *table.auxiliary))}
+    covariates = [info for info in covariates if info.name in sampled]
     values = table.values_of([info.name for info in covariates])
     places = pd.read_csv(study.samples_file, usecols=["row", "col"])
     differences = skew_check(
@@ -203,7 +207,8 @@ def _check_skew(
     shown = differences.head(_DIFFERENCES_SHOWN).to_string(
         index=False, float_format=lambda number: f"{number:.9g}"
     )
+    learned = differences["covariate"].isin(list(kept)).any()
+    so = ", so the model would see other covariates than it learned from" if learned else ""
     raise TileError(
-        f"{len(differences)} sampled values are not what their tiles hold, so the model would "
-        f"see other covariates than it learned from. {advice}:\n{shown}"
+        f"{len(differences)} sampled values are not what their tiles hold{so}. {advice}:\n{shown}"
     )
