@@ -8,6 +8,7 @@ from export.map_tile import TileFolders
 from export.mosaic import write_map
 from export.rasters import read_info
 from export.steps.context import Context
+from export.steps.map_age import remember_joined
 from export.steps.predict import skill_tags
 from export.study.grid import study_region
 from export.tile_parts import tile_parts
@@ -59,6 +60,7 @@ def mosaic_step(context: Context) -> None:
         _expected(context, region),
         settings.map.workers,
     )
+    remember_joined(context)
     named = context.tiles_told_of
     for name in reports[0].holes:
         if name not in named:

@@ -23,13 +23,13 @@ def view_step(context: Context) -> None:
     ]
     if study.region_mask_file.exists():
         parts.append(study.region_mask_file)
-    altered = altered_tiles(context)
+    altered, said = altered_tiles(context), said_of_the_map(context)
 
     def work() -> tuple[list[Path], str]:
         from export.view import write_view
 
         view = write_view(
-            study, study.view_file, context.progress, f"alm90 {version('alm90')}", altered
+            study, study.view_file, context.progress, f"alm90 {version('alm90')}", altered, said
         )
         absent = "; ".join(f"no {one.what.lower()} yet (`alm90 {one.step}`)" for one in view.absent)
         size_mb = study.view_file.stat().st_size / 1e6
@@ -45,6 +45,7 @@ def view_step(context: Context) -> None:
         "settings": fingerprint(study=study.settings.decisive()),
         "report": study.report_file.exists(),
         "left_out": sorted(altered),
+        "said": said,
     }
     if not context.once("view", inputs, work):
         context.tell("view", f"{study.view_file}: open it in a browser")
@@ -61,6 +62,18 @@ def altered_tiles(context: Context) -> set[str]:
             f"{', '.join(altered)}; `alm90 export {context.study.folder}` makes them anew",
         )
     return set(altered)
+
+
+def said_of_the_map(context: Context) -> list[str]:
+    """Return, as a sentence for the page, why the map is not that of what is there; warn of it."""
+    from export.steps.map_age import map_faults
+
+    faults = "; ".join(map_faults(context))
+    if not faults:
+        return []
+    remedy = f"`alm90 run {context.study.folder}` makes it anew"
+    context.warn("view", f"the map is out of date: {faults}; {remedy}")
+    return [f"The map is out of date: {faults}. `alm90 run` makes it anew."]
 
 
 def _raster_mask(context: Context) -> str | None:
@@ -89,7 +102,8 @@ def geemap_step(context: Context, answered: Study | None, basemap: str | None) -
             "composites are left out, since they are computed in this process alone; "
             f"`alm90 view {study.folder} --geemap --serve` answers the browser, too",
         )
-    made = study_map(answered or study, context.progress, basemap, altered_tiles(context))
+    altered, said = altered_tiles(context), said_of_the_map(context)
+    made = study_map(answered or study, context.progress, basemap, altered, said)
     write_page(made, study.geemap_file)
     context.tell("view", f"{study.geemap_file}: open it in a browser that has a network")
 

@@ -95,12 +95,18 @@ class View:
     warnings: tuple[str, ...]
 
 
-def read_view(study: Study, progress: Progress, left_out: Collection[str] = ()) -> View:
+def read_view(
+    study: Study,
+    progress: Progress,
+    left_out: Collection[str] = (),
+    warnings: Sequence[str] = (),
+) -> View:
     """Read what there is of a study so far.
 
     Parameters
     ----------
     left_out : names of covariate tiles that are not to be trusted
+    warnings : what is known of the study beyond its files, each a sentence
 
     Raises
     ------
@@ -146,7 +152,7 @@ def read_view(study: Study, progress: Progress, left_out: Collection[str] = ()) 
         grid=grid,
         mask=mask_outlines(study, geobox),
         absent=tuple(absent),
-        warnings=tuple(skill_warnings(data)) if data is not None else (),
+        warnings=(*warnings, *(skill_warnings(data) if data is not None else ())),
     )
 
 
@@ -173,7 +179,9 @@ def _layers(
     layers: list[Layer] = []
     absent: list[Absent] = []
     if data.map_file is None:
-        absent.append(Absent("Map", "run --force" if data.validation.no_skill else "mosaic"))
+        # One that is there is of an earlier model, whose tiles cannot be joined.
+        step = "run" if study.map_file.exists() else "mosaic"
+        absent.append(Absent("Map", "run --force" if data.validation.no_skill else step))
     else:
         level = percent(data.validation.intervals.level)
         layers += map_layers(

@@ -83,17 +83,18 @@ def study_map(
     progress: Progress,
     basemap: str | None = None,
     left_out: Collection[str] = (),
+    warnings: Sequence[str] = (),
 ) -> Any:
     """Return the map of a study whose service a browser can ask (see `geemap_map`).
 
     Parameters
     ----------
-    left_out : names of covariate tiles that are not to be trusted
+    left_out, warnings : see `read_view`
     """
     geemap, folium = _libraries()
     if basemap is not None:
         _require_basemap(basemap, geemap.basemaps)
-    view = read_view(study, progress, left_out)
+    view = read_view(study, progress, left_out, warnings)
     south, west, north, east = view.bounds
     made = geemap.Map(
         ee_initialize=False, tiles=None, center=((south + north) / 2, (west + east) / 2),

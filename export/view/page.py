@@ -5,7 +5,7 @@ In: a study at any step. Out: `view.html`, UTF-8; the same study gives the same 
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,21 @@ def write_view(
     progress: Progress,
     provenance: str,
     left_out: Collection[str] = (),
+    warnings: Sequence[str] = (),
 ) -> View:
     """Write the page, and return what it shows.
 
     Parameters
     ----------
     provenance : software that made the page; no dates, lest the same study give another page
-    left_out : names of covariate tiles that are not to be trusted
+    left_out, warnings : see `read_view`
 
     Raises
     ------
     ExportError
         where what there is of the study cannot be read.
     """
-    view = read_view(study, progress, left_out)
+    view = read_view(study, progress, left_out, warnings)
     page = environment().get_template("template.html").render(_context(view, provenance))
     write_whole(path, page.encode())
     return view
