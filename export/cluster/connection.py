@@ -188,9 +188,18 @@ def _on_scheduler(client: "Client", package: str) -> Any:
 
 
 def _on_workers(client: "Client", work: Callable[..., Any], *values: Any) -> Mapping[str, Any]:
-    """Return the answer of each worker, an exception where it has none."""
+    """Return the answer of each worker, an exception where it has none.
+
+    One that went away as it was asked is left out: it gets no tile either.
+    """
+    from distributed.comm import CommClosedError
+
     answers = client.run(work, *values, on_error="return")
-    return {f"worker {address}": answer for address, answer in answers.items()}
+    return {
+        f"worker {address}": answer
+        for address, answer in answers.items()
+        if not isinstance(answer, CommClosedError)
+    }
 
 
 def _last_cause(error: BaseException) -> str:
