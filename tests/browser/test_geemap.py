@@ -17,7 +17,8 @@ import pytest
 import rasterio
 from affine import Affine
 from matplotlib.colors import to_rgb
-from miniature import MANIFEST, NORTH, WEST, StudyFiles
+from miniature import NORTH, WEST, StudyFiles
+from miniature_documents import MANIFEST
 from viewed_study import FEATURES, viewed_study
 
 from export.view.colours import colours_of

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import rasterio
 from affine import Affine
-from miniature import COLS, MANIFEST, NORTH, PIXEL_DEG, ROWS, WEST, StudyFiles
+from miniature import COLS, NORTH, PIXEL_DEG, ROWS, WEST, StudyFiles
+from miniature_documents import MANIFEST
 from odc.geo.geobox import GeoBox
 
 from export.rasters import write_geotiff

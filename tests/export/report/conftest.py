@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from miniature import Page, StudyFiles
+from miniature import StudyFiles
+from page import Page
 
 
 @pytest.fixture

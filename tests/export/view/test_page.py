@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from miniature import SITES, StudyFiles
+from miniature import StudyFiles
+from miniature_documents import SITES
 from viewed_study import page_data, read_all
 
 from export.progress import silent
