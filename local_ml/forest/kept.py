@@ -2,7 +2,8 @@
 
 In: a function. Out: the same, compiled when it is first called. Numba keeps what it compiled until
 the file of that function changes; but kernels are made of functions and numbers of other files too.
-So all files of this package are part of what numba compares: none is left stale by an update.
+So all files of the packages that have kernels of many files are part of what numba compares: none
+is left stale by an update.
 """
 
 import hashlib
@@ -12,8 +13,13 @@ from typing import Any
 
 import numba
 
+_PACKAGES = ("forest", "prediction")
 _SOURCES = hashlib.sha256(
-    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    b"".join(
+        path.read_bytes()
+        for package in _PACKAGES
+        for path in sorted((Path(__file__).parents[1] / package).glob("*.py"))
+    )
 ).hexdigest()
 
 

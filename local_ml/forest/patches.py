@@ -62,11 +62,11 @@ def empty_block(columns: int) -> Block:
     """Return the room for a block of so many columns."""
     versions = 2 * columns
     return Block(
-        ranks=_aligned(versions * BLOCK_PIXELS, np.int16),
+        ranks=aligned(versions * BLOCK_PIXELS, np.int16),
         stripe=np.empty(versions, np.int64),
-        low=_aligned(versions * PATCHES, np.int16),
-        high=_aligned(versions * PATCHES, np.int16),
-        values=_aligned(BLOCK_PIXELS, np.float32),
+        low=aligned(versions * PATCHES, np.int16),
+        high=aligned(versions * PATCHES, np.int16),
+        values=aligned(BLOCK_PIXELS, np.float32),
     )
 
 
@@ -121,25 +121,25 @@ def empty_programs(most_leaves: int, deepest: int, dtype: Any) -> Programs:
     return Programs(
         questions=np.empty(TREES, np.int64),
         leaves=np.empty(TREES, np.int64),
-        question=_aligned(TREES * room, np.uint64),
-        asked=_aligned(TREES * room, np.uint32),
-        left_of=_aligned(TREES * room * 2 * PATCHES, np.int16),
-        value=_aligned(TREES * room, dtype),
-        reached=_aligned(TREES * room, np.uint32),
-        leaves_of=_aligned(TREES * PATCHES, np.int16),
+        question=aligned(TREES * room, np.uint64),
+        asked=aligned(TREES * room, np.uint32),
+        left_of=aligned(TREES * room * 2 * PATCHES, np.int16),
+        value=aligned(TREES * room, dtype),
+        reached=aligned(TREES * room, np.uint32),
+        leaves_of=aligned(TREES * PATCHES, np.int16),
         waiting=np.empty(deepest, np.uint64),
         waiting_reached=np.empty(deepest, np.uint32),
         waiting_asked=np.empty(deepest, np.uint32),
-        waiting_left=_aligned(deepest * PATCHES, np.int16),
-        program=_aligned(room, np.uint64),
+        waiting_left=aligned(deepest * PATCHES, np.int16),
+        program=aligned(room, np.uint64),
         carried=np.empty(room, np.int64),
-        table=_aligned(TREES * room, dtype),
-        slot=_aligned(TREES * PIXELS, np.int16),
+        table=aligned(TREES * room, dtype),
+        slot=aligned(TREES * PIXELS, np.int16),
         room=room,
     )
 
 
-def _aligned(size: int, dtype: Any) -> np.ndarray:
+def aligned(size: int, dtype: Any) -> np.ndarray:
     """Return an empty array that begins where a line of the cache does."""
     number = size * np.dtype(dtype).itemsize
     room = np.empty(number + ALIGNMENT, np.uint8)

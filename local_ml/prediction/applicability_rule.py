@@ -7,11 +7,13 @@ them for every pixel. numpy and numba alone.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from local_ml.prediction.distances import TILE, TILE_PIXELS, columns_of_sites, measure_tiles
+from local_ml.prediction.distance_vectors import TILE, TILE_PIXELS
+from local_ml.prediction.distances import Sites, empty_room, measure_tiles, sites_at
 
 ARRAYS = ("centre", "factor", "reference")
 
@@ -65,6 +67,10 @@ class ApplicabilityRule:
     def columns(self) -> int:
         return len(self.centre)
 
+    @cached_property
+    def _sites(self) -> Sites:
+        return sites_at(self.reference)
+
     def place(self, X: np.ndarray) -> np.ndarray:
         """Return where rows of the model matrix lie, (n, columns) float32."""
         placed: np.ndarray = (np.asarray(X, dtype=np.float32) - self.centre) * self.factor
@@ -111,11 +117,11 @@ class ApplicabilityRule:
             valid.reshape(shape),
             tile,
             (self.centre, self.factor),
-            self.reference.ravel(),
-            columns_of_sites(self.reference),
+            self._sites,
             largest_square(np.float32(self.threshold)),
-            index.reshape(shape),
-            near.reshape(shape),
+            empty_room(self.columns, self._sites),
+            index.reshape(-1),
+            near.reshape(-1),
         )
         return index, near
 
@@ -145,6 +151,7 @@ class ApplicabilityRule:
         return rule
 
 
+@np.errstate(over="ignore")
 def largest_square(threshold: np.float32) -> np.float32:
     """Return the largest float32 whose root is not above the threshold."""
     square = np.float32(threshold * threshold)

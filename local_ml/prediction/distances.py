@@ -5,37 +5,111 @@ In: columns of the model matrix, float32, and where the sites lie in the space t
 sites up to a limit. numpy and numba alone.
 
 Neighbours are alike: from the box around a tile of pixels, most sites lie farther than any site
-that counts, and are not looked at pixel by pixel. What is left out could change nothing, so that a
-pixel's bits are those of looking at all sites, wherever it lies.
+that counts, and are not looked at pixel by pixel. Where the box is wide it says little; so a site
+that it does not leave out is first measured in the widest columns alone, by the box in the others.
+What is left out could change nothing, so that a pixel's bits are those of looking at all sites,
+wherever it lies.
 """
 
-# ruff: noqa: ARG001 - what takes part in the types is named, whether it is used or not
-
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 
 from local_ml.forest.kept import kernel
-from local_ml.forest.llvm import F32, I64, data, halved, load, splat, store
+from local_ml.forest.patches import aligned
+from local_ml.forest.vectors import lowest_set
+from local_ml.prediction.distance_vectors import (
+    SITES,
+    TILE_PIXELS,
+    greatest,
+    is_beyond,
+    least_of,
+    measure,
+    stretch,
+    up_to,
+    widen,
+)
 
-# Pixels that are measured together: a square in a raster, as many in a row elsewhere.
-TILE = 8
-TILE_PIXELS = TILE * TILE
-# Sites whose bounds are set at once.
-SITES = 32
-# What rounding may add to a sum of squares, and far more.
-SLACK = 1e-5
+# Sites that are measured before any is left out: those nearest to the box.
+FIRST_SITES = 4
+# Columns in which a site is measured for itself before it is measured in all.
+WIDEST = 8
+# So many sites of a tile are tried that way; then more only while a third of them are left out.
+TRIALS = 16
+# What rounding may add to a sum of squares for each column, and far more, as a share of it.
+SLACK = 2.0**-21
 
 
-def columns_of_sites(reference: np.ndarray) -> np.ndarray:
-    """Return (columns, sites) float32, with sites infinitely far away up to a multiple of SITES."""
+class Sites(NamedTuple):
+    """Where the sites lie, with some infinitely far away up to a multiple of SITES.
+
+    Parameters
+    ----------
+    by_site, by_column : (sites · columns,) float32, site after site and column after column
+    """
+
+    by_site: np.ndarray
+    by_column: np.ndarray
+
+
+def sites_at(reference: np.ndarray) -> Sites:
+    """Lay out sites, (sites, columns) float32."""
     sites, columns = reference.shape
-    padded = np.full((columns, -(-sites // SITES) * SITES), np.inf, np.float32)
-    padded[:, :sites] = reference.T
-    return padded
+    number = -(-sites // SITES) * SITES
+    by_site, by_column = (aligned(number * columns, np.float32) for _ in range(2))
+    by_site[:] = np.inf
+    by_site[: reference.size] = reference.ravel()
+    by_column[:] = by_site.reshape(number, columns).T.ravel()
+    return Sites(by_site, by_column)
+
+
+class Room(NamedTuple):
+    """Room for one tile after the other.
+
+    Parameters
+    ----------
+    place : (TILE_PIXELS,) uint64, where each pixel lies in the raster
+    placed : (columns · TILE_PIXELS,) float32, where it lies in the space of the sites
+    low, high, width : (columns,) float32, the box around them
+    widest : (columns,) uint64, the columns, those first in which the box is widest
+    bound, rest : (sites,) float32, what the squared distance of no pixel falls below: in all
+        columns (NaN for a site that has been measured), and in those behind the WIDEST
+    least, near : (TILE_PIXELS,) float32, squared distance to the nearest site, and sites near
+    beyond : (TILE_PIXELS,) float32, the squared distance above which a site changes neither
+    """
+
+    place: np.ndarray
+    placed: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    width: np.ndarray
+    widest: np.ndarray
+    bound: np.ndarray
+    rest: np.ndarray
+    least: np.ndarray
+    near: np.ndarray
+    beyond: np.ndarray
+
+
+def empty_room(columns: int, sites: Sites) -> Room:
+    number = sites.by_site.size // columns
+    sizes = (columns * TILE_PIXELS, *[columns] * 3, *[number] * 2, *[TILE_PIXELS] * 3)
+    placed, low, high, width, bound, rest, least, near, beyond = (
+        aligned(size, np.float32) for size in sizes
+    )
+    return Room(
+        place=np.empty(TILE_PIXELS, np.uint64),
+        placed=placed,
+        low=low,
+        high=high,
+        width=width,
+        widest=np.arange(columns, dtype=np.uint64),
+        bound=bound,
+        rest=rest,
+        least=least,
+        near=near,
+        beyond=beyond,
+    )
 
 
 @kernel
@@ -44,9 +118,9 @@ def measure_tiles(
     valid: Any,
     tile: Any,
     scale: Any,
-    reference: Any,
-    by_column: Any,
+    sites: Any,
     limit: Any,
+    room: Any,
     index: Any,
     near: Any,
 ) -> None:
@@ -58,159 +132,103 @@ def measure_tiles(
     valid : (rows, cols) bool
     tile : its rows and cols, TILE_PIXELS in all
     scale : centre and factor of the columns, float32
-    reference, by_column : (sites · columns,) float32, and `columns_of_sites`
+    sites : from `sites_at`
     limit : square of the distance up to which a site is near, float32
-    index, near : (rows, cols) float32, filled where valid
+    room : from `empty_room`
+    index, near : (rows · cols,) float32, filled where valid
     """
     rows, cols = valid.shape
-    number, sites = np.uint64(len(columns)), len(reference) // len(columns)
-    place = np.empty(TILE_PIXELS, np.int64)
-    placed = np.empty(len(columns) * TILE_PIXELS, np.float32)
-    bound = np.empty(by_column.shape[1], np.float32)
-    least, count = np.empty((2, TILE_PIXELS), np.float32)
     for row in range(0, rows, tile[0]):
         for col in range(0, cols, tile[1]):
-            if not _find(valid, row, col, tile, place):
-                continue
-            _place(columns, place, scale, by_column, placed, bound)
-            least[:], count[:] = np.inf, 0
-            nearest = bound[:sites].argmin()
-            start = np.uint64(nearest) * number
-            most = _measure(placed, reference, start, number, limit, least, count)
-            for site in range(sites):
-                # A bound that is no number, since a value is out of all bounds, excludes nothing.
-                if not bound[site] > max(limit, most) and site != nearest:
-                    start = np.uint64(site) * number
-                    most = _measure(placed, reference, start, number, limit, least, count)
-            for pixel in range(TILE_PIXELS):
-                at_row, at_col = place[pixel] // cols, place[pixel] % cols
-                index[at_row, at_col] = np.sqrt(least[pixel])
-                near[at_row, at_col] = count[pixel]
+            if _find(valid, row, col, tile, room.place):
+                _place(columns, scale, room)
+                _bound(len(columns), sites, room)
+                _measure_sites(len(columns), sites, limit, room)
+                for pixel in range(TILE_PIXELS):
+                    index[room.place[pixel]] = np.sqrt(room.least[pixel])
+                    near[room.place[pixel]] = room.near[pixel]
 
 
 @kernel
 def _find(valid: Any, row: Any, col: Any, tile: Any, place: Any) -> Any:
     """Find the valid pixels of a tile; repeat one of them for the others. False: there is none."""
     rows, cols = valid.shape
-    some = -1
-    for pixel in range(TILE_PIXELS):
-        at_row, at_col = row + pixel // tile[1], col + pixel % tile[1]
-        found = at_row < rows and at_col < cols and valid[at_row, at_col]
-        place[pixel] = at_row * cols + at_col if found else -1
-        some = place[pixel] if found else some
-    for pixel in range(TILE_PIXELS):
-        place[pixel] = place[pixel] if place[pixel] >= 0 else some
-    return some >= 0
+    found = 0
+    for at_row in range(row, min(row + tile[0], rows)):
+        for at_col in range(col, min(col + tile[1], cols)):
+            if valid[at_row, at_col]:
+                place[found] = at_row * cols + at_col
+                found += 1
+    place[found:] = place[0]
+    return found > 0
 
 
 @kernel
-def _place(columns: Any, place: Any, scale: Any, by_column: Any, placed: Any, bound: Any) -> None:
-    """Place a tile's pixels; set for each site what its squared distance to none falls below.
-
-    Parameters
-    ----------
-    placed : (columns · TILE_PIXELS,) float32, filled
-    bound : (sites,) float32, filled; less by SLACK
-    """
-    bound[:] = 0
-    flat, sites = by_column.ravel(), np.uint64(len(bound))
+def _place(columns: Any, scale: Any, room: Any) -> None:
+    """Place a tile's pixels and the box around them; find its widest columns."""
     for number in range(len(columns)):
         column, start = columns[number], np.uint64(number) * np.uint64(TILE_PIXELS)
         for index in range(TILE_PIXELS):
             pixel = np.uint64(index)
-            placed[start + pixel] = column[np.uint64(place[pixel])]
-        low, high = _stretch(placed, start, scale[0][number], scale[1][number])
-        _widen(bound, flat, np.uint64(number) * sites, sites, low, high)
-    for index in range(len(bound)):
-        bound[np.uint64(index)] *= np.float32(1 - SLACK)
+            room.placed[start + pixel] = column[room.place[pixel]]
+    for number in range(len(columns)):
+        start = np.uint64(number) * np.uint64(TILE_PIXELS)
+        low, high = stretch(room.placed, start, scale[0][number], scale[1][number])
+        room.low[number], room.high[number], room.width[number] = low, high, high - low
+    # Neighbours are alike: a column that has become wider gets to its place within a few tiles.
+    widest, width = room.widest, room.width
+    for at in range(len(widest) - 1, 0, -1):
+        if width[widest[at]] > width[widest[at - 1]]:
+            widest[at], widest[at - 1] = widest[at - 1], widest[at]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _stretch(typing: Any, placed: Any, start: Any, centre: Any, factor: Any) -> Any:
-    """Place a column's TILE_PIXELS values, from `start`, NaN at 0; return their range."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = data(context, builder, signature, 0, arguments[0])
-        _, start, centre, factor = arguments
-        vector = load(builder, array, start, F32, TILE_PIXELS)
-        vector = builder.fsub(vector, splat(builder, centre, TILE_PIXELS))
-        vector = builder.fmul(vector, splat(builder, factor, TILE_PIXELS))
-        missing = builder.fcmp_unordered("uno", vector, vector)
-        vector = builder.select(missing, ir.Constant(vector.type, [0.0] * TILE_PIXELS), vector)
-        store(builder, vector, array, start)
-        ends = [halved(builder, vector, sign) for sign in ("<", ">")]
-        return context.make_tuple(builder, signature.return_type, ends)
-
-    number = types.float32
-    ends = types.Tuple((number, number))  # type: ignore[attr-defined]
-    return ends(placed, types.uint64, number, number), generate
+@kernel
+def _bound(columns: Any, sites: Any, room: Any) -> None:
+    """Set for each site what its squared distance to no pixel of the tile falls below."""
+    number, first = np.uint64(columns), np.uint64(min(WIDEST, columns))
+    room.rest[:] = 0
+    widen(room.rest, room.rest, sites.by_column, room.widest, first, number, room.low, room.high)
+    first, number = np.uint64(0), first
+    widen(room.bound, room.rest, sites.by_column, room.widest, first, number, room.low, room.high)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _widen(
-    typing: Any, bound: Any, column: Any, start: Any, sites: Any, low: Any, high: Any
-) -> Any:
-    """Add to the bound of each site the square of how far it lies outside of a column's range."""
+@kernel
+def _measure_sites(columns: Any, sites: Any, limit: Any, room: Any) -> None:
+    """Fill `least` and `near` of a tile from all sites that can change them."""
+    number, wide = np.uint64(columns), np.uint64(min(WIDEST, columns))
+    slack = np.float32(1 + SLACK * (columns + 2))
+    least, near, beyond, bound = room.least, room.near, room.beyond, room.bound
+    least[:], near[:] = np.inf, 0
+    for _ in range(FIRST_SITES):
+        nearest = _lowest(bound)
+        if nearest < 0:
+            break
+        bound[nearest] = np.nan
+        start = np.uint64(nearest) * number
+        measure(room.placed, sites.by_site, start, number, limit, slack, least, near, beyond)
+    trials = left_out = 0
+    for first in range(0, len(bound), SITES):
+        left = up_to(bound, np.uint64(first), greatest(beyond))
+        while left:
+            site = np.uint64(first) + lowest_set(np.uint64(left))
+            left &= left - np.uint32(1)
+            start = site * number
+            if trials < TRIALS + 3 * left_out:
+                trials += 1
+                if is_beyond(
+                    room.placed, sites.by_site, start, room.widest, wide, room.rest[site], beyond
+                ):
+                    left_out += 1
+                    continue
+            measure(room.placed, sites.by_site, start, number, limit, slack, least, near, beyond)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        bound, column = (data(context, builder, signature, at, arguments[at]) for at in (0, 1))
-        start, sites = arguments[2:4]
-        low, high = (splat(builder, end, SITES) for end in arguments[4:6])
-        inside = ir.Constant(low.type, [0.0] * SITES)
-        with cgutils.for_range_slice(builder, I64(0), sites, I64(SITES), I64) as (site, _):
-            there = load(builder, column, builder.add(start, site), F32, SITES)
-            away = inside
-            for out in (builder.fsub(low, there), builder.fsub(there, high)):
-                away = builder.select(builder.fcmp_ordered(">", out, away), out, away)
-            before = load(builder, bound, site, F32, SITES)
-            store(builder, builder.fadd(before, builder.fmul(away, away)), bound, site)
-        return context.get_dummy_value()
 
-    size, number = types.uint64, types.float32
-    return types.void(bound, column, size, size, number, number), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _measure(
-    typing: Any,
-    placed: Any,
-    reference: Any,
-    start: Any,
-    columns: Any,
-    limit: Any,
-    least: Any,
-    count: Any,
-) -> Any:
-    """Measure the squared distance of each pixel to the site whose columns begin at `start`.
-
-    It is added up column after column; what was least, and the number of sites within the limit,
-    follow it. Returns the greatest of what is least.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        placed, reference, least, count = (
-            data(context, builder, signature, at, arguments[at]) for at in (0, 1, 5, 6)
-        )
-        start, columns, limit = arguments[2:5]
-        kind = ir.VectorType(F32, TILE_PIXELS)
-        total = cgutils.alloca_once(builder, kind)
-        builder.store(ir.Constant(kind, [0.0] * TILE_PIXELS), total)
-        with cgutils.for_range(builder, columns, intp=I64) as loop:
-            there = builder.load(builder.gep(reference, [builder.add(start, loop.index)]))
-            pixels = builder.mul(loop.index, I64(TILE_PIXELS))
-            here = load(builder, placed, pixels, F32, TILE_PIXELS)
-            away = builder.fsub(here, splat(builder, there, TILE_PIXELS))
-            builder.store(builder.fadd(builder.load(total), builder.fmul(away, away)), total)
-        found = builder.load(total)
-        within = builder.fcmp_ordered("<=", found, splat(builder, limit, TILE_PIXELS))
-        before = load(builder, count, I64(0), F32, TILE_PIXELS)
-        one = ir.Constant(kind, [1.0] * TILE_PIXELS)
-        more = builder.select(within, builder.fadd(before, one), before)
-        store(builder, more, count, I64(0))
-        before = load(builder, least, I64(0), F32, TILE_PIXELS)
-        nearest = builder.select(builder.fcmp_ordered("<", found, before), found, before)
-        store(builder, nearest, least, I64(0))
-        return halved(builder, nearest, ">")
-
-    size, number = types.uint64, types.float32
-    return number(placed, reference, size, size, number, least, count), generate
+@kernel
+def _lowest(bound: Any) -> Any:
+    """Return the first site of the lowest bound; -1 where all have been measured."""
+    lowest = least_of(bound)
+    for first in range(0, len(bound), SITES):
+        found = up_to(bound, np.uint64(first), lowest)
+        if found:
+            return first + np.int64(lowest_set(np.uint64(found)))
+    return -1

@@ -148,15 +148,15 @@ class FeatureEncoding:
             gaps = None if known.all() else ~known
             if gaps is not None and feature.missing == "nodata":
                 valid &= known
-            seen = known if feature.levels is None else np.zeros(shape, bool)
-            for level in (None,) if feature.levels is None else feature.levels:
-                of_level = column if level is None else column == np.float32(level)
-                seen = seen if level is None else seen | of_level
+            parts = [column]
+            if feature.levels is not None:
+                parts = [column == np.float32(level) for level in feature.levels]
+                unseen |= known & ~np.logical_or.reduce(parts)
+            for part in parts:
                 encoded = next(free)
-                encoded[...] = of_level
+                encoded[...] = part
                 if gaps is not None:
-                    encoded[gaps] = np.nan if median is None else median
-            unseen |= known & ~seen
+                    np.copyto(encoded, np.float32(np.nan if median is None else median), where=gaps)
         return columns, valid & ~unseen, unseen
 
     def _columns(self) -> Iterator[tuple[int, int | None, str]]:

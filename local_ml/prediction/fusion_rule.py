@@ -161,9 +161,18 @@ class FusionRule:
         value : (n,) float64, in the target's unit
         clipped : (n,) bool, where a bound was put in the place of the value
         """
-        value = self.calibrate(self.fuse(predictions), residual)
-        if self.transform == "log":
-            value = self.smearing * np.exp(value)
+        return self.in_unit(self.calibrate(self.fuse(predictions), residual), upper)
+
+    def in_unit(
+        self, calibrated: np.ndarray, upper: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Go back to the target's unit, clip to the physical bounds: what `deliver` ends with.
+
+        Parameters
+        ----------
+        calibrated : (n,) from `calibrate`
+        """
+        value = self.smearing * np.exp(calibrated) if self.transform == "log" else calibrated
         return clip_to_bounds(value, self.minimum, self.maximum, upper)
 
     def deliver_distribution(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from local_ml.forest.kept import kernel
 from local_ml.prediction.maximum_rule import clip_to_bounds
 
 
@@ -23,17 +24,26 @@ def members_spread(predictions: np.ndarray) -> np.ndarray:
     ----------
     predictions : (n, members) float, on the transformed scale
     """
-    predictions = np.asarray(predictions, dtype=np.float64)
-    # Member by member, so that a row has the same bits whatever the rows beside it.
-    members = predictions.shape[1]
-    mean = np.zeros(len(predictions))
-    for column in range(members):
-        mean += predictions[:, column] / members
-    variance = np.zeros(len(predictions))
-    for column in range(members):
-        variance += (predictions[:, column] - mean) ** 2 / members
-    spread: np.ndarray = np.sqrt(variance)
+    columns = np.ascontiguousarray(np.asarray(predictions).T, dtype=np.float64)
+    spread: np.ndarray = _spread(columns)
     return spread
+
+
+@kernel
+def _spread(columns: Any) -> Any:
+    """Return the standard deviation of (members, n) float64 about their mean."""
+    # Member by member, so that a row has the same bits whatever the rows beside it.
+    members, rows = columns.shape
+    mean, variance = np.zeros(rows), np.zeros(rows)
+    for member in range(members):
+        column = columns[member]
+        for row in range(np.uint64(rows)):
+            mean[row] += column[row] / members
+    for member in range(members):
+        column = columns[member]
+        for row in range(np.uint64(rows)):
+            variance[row] += (column[row] - mean[row]) ** 2 / members
+    return np.sqrt(variance)
 
 
 @dataclass(frozen=True)

@@ -191,10 +191,9 @@ class Predictor:
             read[number] = fused.reshape(valid.shape)
             added = self.residual_evaluator.raster(read, valid).reshape(-1)
         bound = self._bound(values)
-        value, clipped = self.rule.deliver(rows, bound, added)
-        lower, upper = self.intervals.bounds(
-            self.rule.calibrate(fused, added), members_spread(rows), bound
-        )
+        calibrated = self.rule.calibrate(fused, added)
+        value, clipped = self.rule.in_unit(calibrated, bound)
+        lower, upper = self.intervals.bounds(calibrated, members_spread(rows), bound)
         unlike, near = self.applicability.measure(read[:number], valid)
         results = {
             "value": value,
@@ -262,7 +261,9 @@ def _require_mask(within: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarr
 
 
 def _float32(values: np.ndarray) -> np.ndarray:
-    """Return values as float32, NaN where masked or too large for float32."""
+    """Return values as float32, NaN where masked; infinite where too large for float32."""
+    if values.dtype == np.float32 and not isinstance(values, np.ma.MaskedArray):
+        return values
     with np.errstate(over="ignore"):
         numbers: np.ndarray = np.ma.filled(values.astype(np.float32), np.nan)
     return numbers

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_ml.prediction.applicability_rule import ApplicabilityRule, largest_square
@@ -96,6 +96,48 @@ def test_wherever_a_pixel_lies():
     again = rule.evaluate(columns.reshape(10, -1)[:, order].T)
     np.testing.assert_array_equal(again[0], index.ravel()[order])
     np.testing.assert_array_equal(again[1], near.ravel()[order])
+
+
+@given(
+    columns=st.sampled_from([1, 2, 7, 8, 9, 24, 130]),
+    sites=st.integers(1, 70),
+    scale=st.sampled_from([1e-22, 1e-3, 1.0, 1e18]),
+    threshold=st.sampled_from([0.0, 0.3, 1.0, 1e15]),
+    width=st.lists(st.sampled_from([0.0, 0.01, 0.1, 1.0, 10.0]), min_size=3, max_size=8),
+    odd=st.lists(st.sampled_from([np.nan, np.inf, -np.inf, 3e38, -3e38, 0.0]), max_size=6),
+    at_sites=st.integers(0, 9),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=250, deadline=None)
+def test_whatever_is_wide_and_wherever_the_pixels_lie(
+    columns, sites, scale, threshold, width, odd, at_sites, seed
+):
+    """A site left out by the bound of the wrong column, by rounding, or by what is no number."""
+    rng = np.random.default_rng(seed)
+    reference = (rng.normal(size=(sites, columns)) * scale / np.sqrt(columns)).astype(np.float32)
+    nought, one = np.zeros(columns, np.float32), np.ones(columns, np.float32)
+    rule = ApplicabilityRule(nought, one, reference, threshold * scale, "grouped")
+    pixels = np.repeat(reference[rng.integers(0, sites, 3)], 64, axis=0)
+    noise = rng.choice(width, (3, columns)).repeat(64, axis=0) * rng.normal(size=pixels.shape)
+    pixels += (noise * scale / np.sqrt(columns)).astype(np.float32)
+    exact = rng.integers(0, len(pixels), at_sites)
+    pixels[exact] = reference[rng.integers(0, sites, at_sites)]
+    for value in odd:
+        pixels[rng.integers(len(pixels)), rng.integers(columns)] = value
+    assert_same(rule, np.ascontiguousarray(pixels.T), np.ones(len(pixels), bool))
+
+
+def test_sites_as_far_as_each_other():
+    """A second nearest site, or one just at the threshold, left out as beyond what counts."""
+    columns = 24
+    reference = np.zeros((48, columns), np.float32)
+    reference[np.arange(48), np.arange(48) % columns] = np.repeat([0.7, -0.7], columns)
+    nought, one = np.zeros(columns, np.float32), np.ones(columns, np.float32)
+    rule = ApplicabilityRule(nought, one, reference, float(np.float32(0.7)), "grouped")
+    raster = np.zeros((columns, 16, 16), np.float32)
+    index, near = rule.measure(raster, np.ones((16, 16), bool))
+    assert (index == np.float32(0.7)).all()
+    assert (near == 48).all()
 
 
 @given(st.floats(0, 2.0**60, width=32) | st.sampled_from([0.0, 1e-45, 1e-22, 1.0]))
