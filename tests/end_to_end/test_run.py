@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -231,7 +230,6 @@ def test_an_interrupted_run_says_so_and_ends_with_130(fresh: Callable[..., Path]
         for line in process.stderr:
             said += line
             if line.startswith("final model"):
-                time.sleep(0.2)
                 process.send_signal(signal.SIGINT)
                 break
         said += process.stderr.read()

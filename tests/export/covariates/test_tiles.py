@@ -268,8 +268,8 @@ def test_a_pixel_outside_the_grid_is_not_sampled(grid, sources):
         sample_at(stack_of(sources), grid, [48], [0], silent())
 
 
-SLOW_RUN = """
-import sys, time
+HELD_RUN = """
+import sys, threading
 from pathlib import Path
 import export.covariates.tiles as tiles
 from export.covariates.tile_plans import plan_tiles
@@ -282,17 +282,18 @@ from export.journal import Journal
 from export.progress import silent
 from export.covariates.region import Region, region_tiles
 
-study, wait = Path(sys.argv[1]), float(sys.argv[2])
+study, turns = Path(sys.argv[1]), threading.Semaphore(int(sys.argv[2]))
 grid = geobox_of_region(92.8, 34.9, 93.4, 35.38, "EPSG:4326", 0.01)
 settings = CovariateSettings.model_validate({"name": "a", "file": "a.tif"})
 rasters = open_rasters([settings], study.joinpath, grid)
 write = tiles.write_geotiff
 
-def slowly(*args, **kwargs):
-    time.sleep(wait)
+def held(*args, **kwargs):
+    if not turns.acquire(blocking=False):
+        threading.Event().wait(600)
     write(*args, **kwargs)
 
-tiles.write_geotiff = slowly
+tiles.write_geotiff = held
 region = Region(grid)
 journal = Journal(study / "journal.sqlite")
 stack = CovariateStack.of(RasterProvider(rasters, grid, 16, journal.file_hash))
@@ -309,25 +310,24 @@ def test_a_run_killed_between_tiles_resumes_to_the_same_bytes(tmp_path, raster):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.tif").write_bytes(path.read_bytes())
 
-    def command(name, wait):
-        return [sys.executable, "-c", SLOW_RUN, str(tmp_path / name), str(wait)]
+    def command(name, tiles):
+        return [sys.executable, "-c", HELD_RUN, str(tmp_path / name), str(tiles)]
 
-    run = subprocess.Popen(command("killed", 0.1))
-    deadline = time.monotonic() + 30
+    run = subprocess.Popen(command("killed", 4))
+    deadline = time.monotonic() + 120
     while len(list((tmp_path / "killed").glob("tiles/*.tif"))) < 4:
         assert time.monotonic() < deadline
         assert run.poll() is None
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    made = len(list((tmp_path / "killed").glob("tiles/*.tif")))
-    assert made < 12
+    assert len(list((tmp_path / "killed").glob("tiles/*.tif"))) == 4
     written, skipped = map(
-        int, subprocess.run(command("killed", 0), capture_output=True, check=True).stdout.split()
+        int, subprocess.run(command("killed", 12), capture_output=True, check=True).stdout.split()
     )
     assert written + skipped == 12
-    assert skipped >= made - 2  # those whole but not yet in the journal are made again
-    subprocess.run(command("quiet", 0), capture_output=True, check=True)
+    assert 2 <= skipped <= 4  # those whole but not yet in the journal are made again
+    subprocess.run(command("quiet", 12), capture_output=True, check=True)
     assert bytes_of(tmp_path / "killed" / "tiles") == bytes_of(tmp_path / "quiet" / "tiles")
 
 

@@ -31,7 +31,8 @@ def test_a_token_that_expired_is_renewed(google_server: Any, key_file: Any, user
     assert request_storage(LISTING)[0]["status"] == "401", "as the server sees it"
     google_server.lifetime_s = 1
     user.connect(service_account_key="key.json", workers=2)
-    time.sleep(1.1)
+    for token in google_server.tokens:
+        google_server.tokens[token] = time.monotonic() - 1
     assert request_storage(LISTING)[0]["status"] == "200", "as the client knows it"
 
 
