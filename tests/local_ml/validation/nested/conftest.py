@@ -1,10 +1,62 @@
-"""A baseline that is small enough for tests."""
+"""A baseline that is small enough for tests, and what is validated once for many of them."""
+
+from typing import NamedTuple
 
 import pytest
+from nested_cases import SETTINGS, Memory, sample_table, scattered
 
+from local_ml.domain import DomainSample
+from local_ml.samples import SampleTable
 from local_ml.validation import nested as validation
+from local_ml.validation.nested import ValidationResult, validate
+
+SMALL = 20
 
 
 @pytest.fixture(autouse=True)
 def _small_baseline(monkeypatch):
-    monkeypatch.setattr(validation, "BASELINE_TREES", 20)
+    monkeypatch.setattr(validation, "BASELINE_TREES", SMALL)
+
+
+class Surrounded(NamedTuple):
+    """Sites within a domain, validated; `fitted`: the design of each fold that was fitted."""
+
+    table: SampleTable
+    domain: DomainSample
+    result: ValidationResult
+    fitted: list[str]
+
+
+@pytest.fixture(scope="session")
+def _validated():
+    cache = Memory()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "BASELINE_TREES", SMALL)
+        return validate(sample_table(), SETTINGS, cache=cache), cache.folds
+
+
+@pytest.fixture
+def validated(_validated):
+    """`sample_table()` under `SETTINGS`; not to be changed."""
+    return _validated[0]
+
+
+@pytest.fixture
+def finished(_validated):
+    """A cache of the six folds that this took."""
+    cache = Memory()
+    cache.folds = dict(_validated[1])
+    return cache
+
+
+@pytest.fixture(scope="session")
+def surrounded():
+    """`scattered()` under `SETTINGS`; not to be changed."""
+    table, domain = scattered()
+    fit_and_predict, fitted = validation.fit_and_predict, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "BASELINE_TREES", SMALL)
+        patch.setattr(
+            validation, "fit_and_predict", lambda *a: fitted.append(a[2]) or fit_and_predict(*a)
+        )
+        return Surrounded(table, domain, validate(table, SETTINGS, domain=domain), fitted)

@@ -15,16 +15,11 @@ from local_ml.validation import nested as validation
 from local_ml.validation.nested import validate
 
 
-def test_four_designs_side_by_side_of_which_the_weighted_one_fits_nothing(monkeypatch):
-    table, domain = scattered()
-    fit_and_predict, fitted = validation.fit_and_predict, []
-    monkeypatch.setattr(
-        validation, "fit_and_predict", lambda *a: fitted.append(a[2]) or fit_and_predict(*a)
-    )
-    result = validate(table, SETTINGS, domain=domain)
+def test_four_designs_side_by_side_of_which_the_weighted_one_fits_nothing(surrounded):
+    result, fitted = surrounded.result, surrounded.fitted
     assert list(result.designs) == ["random", "random_weighted", "grouped", "knndm"]
     assert sorted(fitted) == ["grouped"] * 3 + ["knndm"] * 3 + ["random"] * 3
-    assert len(fitted) == count_folds(SETTINGS, domain)
+    assert len(fitted) == count_folds(SETTINGS, surrounded.domain)
     random, weighted = result.designs["random"], result.designs["random_weighted"]
     np.testing.assert_array_equal(random.predicted, weighted.predicted)
     document = json.loads(json.dumps(result.to_json(), allow_nan=False))
@@ -37,9 +32,8 @@ def test_four_designs_side_by_side_of_which_the_weighted_one_fits_nothing(monkey
     assert result.notes == ()
 
 
-def test_distances_show_which_design_asks_what_the_map_asks():
-    table, domain = scattered()
-    result = validate(table, SETTINGS, domain=domain)
+def test_distances_show_which_design_asks_what_the_map_asks(surrounded):
+    table, domain, result, _ = surrounded
     told = json.loads(json.dumps(result.to_json(), allow_nan=False))["distances"]
     assert (told["unit"], told["clustered"]) == ("km", True)
     assert set(told["designs"]) == {"random", "grouped", "knndm"}
@@ -60,8 +54,8 @@ def test_distances_show_which_design_asks_what_the_map_asks():
     assert told["designs"]["knndm"]["wasserstein"] < told["designs"]["random"]["wasserstein"]
 
 
-def test_without_a_domain_its_designs_are_left_out_aloud():
-    result = validate(sample_table(), SETTINGS)
+def test_without_a_domain_its_designs_are_left_out_aloud(validated):
+    result = validated
     assert list(result.designs) == ["random", "grouped"]
     assert "no score under knndm and random_weighted" in result.notes[0]
     document = result.to_json()

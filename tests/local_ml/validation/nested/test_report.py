@@ -17,7 +17,7 @@ from local_ml.settings import (
 from local_ml.validation.nested import validate
 
 
-def test_the_report_has_all_scores_and_the_baseline_beside_them():
+def test_the_report_has_all_scores_and_the_baseline_beside_them(validated):
     split = np.where(np.arange(72) % 6 == 0, "test", "train")
     report = validate(sample_table(split=split), SETTINGS).to_json()
     assert set(report["designs"]) == {"random", "grouped"}
@@ -33,7 +33,7 @@ def test_the_report_has_all_scores_and_the_baseline_beside_them():
     assert [report["designs"]["random"][key] for key in ("n", "folds")] == [60, 3]
     assert report["test"]["n"] == 12
     json.dumps(report, allow_nan=False)
-    assert validate(sample_table(), SETTINGS).to_json()["test"] is None
+    assert validated.to_json()["test"] is None
 
 
 def test_sites_without_a_prediction_are_counted_not_scored():
@@ -69,8 +69,8 @@ def test_scores_on_the_transformed_scale_beside_those_of_the_target():
     assert part["transformed_scores"]["rmse"] != part["scores"]["rmse"]
 
 
-def test_selection_frequency_is_a_share_of_the_folds():
-    frequency = validate(sample_table(), SETTINGS).frequency()
+def test_selection_frequency_is_a_share_of_the_folds(validated):
+    frequency = validated.frequency()
     assert frequency["grouped"]["f0"] == 1
     assert all(0 < share <= 1 for shares in frequency.values() for share in shares.values())
 
@@ -82,9 +82,10 @@ def test_no_training_site_or_too_few_groups():
         validate(sample_table(group=np.resize(["a", "b"], 72)), SETTINGS)
 
 
-def test_sites_without_signal_end_in_the_plain_sentence():
+def test_sites_without_signal_end_in_the_plain_sentence(finished):
     noise = sample_table(n=36, noise=0.0)
     noise = replace(noise, target=np.random.default_rng(1).normal(size=36))
     settings = with_validation(SETTINGS, designs=("grouped",))
     assert "no skill is shown" in validate(noise, settings).to_json()["no_skill"]
-    assert validate(sample_table(), settings).to_json()["no_skill"] is None
+    signal = validate(sample_table(), settings, cache=finished)
+    assert signal.to_json()["no_skill"] is None

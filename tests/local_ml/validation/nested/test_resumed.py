@@ -20,29 +20,29 @@ def test_one_worker_and_two_give_the_same(monkeypatch):
     # Other processes don't see the smaller baseline of these tests.
     monkeypatch.setattr(validation, "BASELINE_TREES", 500)
     table = sample_table()
-    one, two = (validate(table, with_validation(SETTINGS, workers=workers)) for workers in (1, 2))
+    one, two = (
+        validate(table, with_validation(SETTINGS, folds=2, workers=workers)) for workers in (1, 2)
+    )
     assert json.dumps(one.to_json()) == json.dumps(two.to_json())
     for design in ("random", "grouped"):
         assert one.designs[design].predicted.tobytes() == two.designs[design].predicted.tobytes()
 
 
-def test_a_second_run_takes_all_folds_from_the_cache(monkeypatch):
-    table, cache, told = sample_table(), Memory(), []
-    first = validate(table, SETTINGS, cache=cache)
-    assert len(cache.folds) == 6
+def test_a_second_run_takes_all_folds_from_the_cache(monkeypatch, validated, finished):
+    told = []
+    assert len(finished.folds) == 6
 
     def never(*arguments):
         raise AssertionError("a finished fold was fitted again")
 
     monkeypatch.setattr(validation, "fit_and_predict", never)
-    again = validate(table, SETTINGS, cache=cache, progress=lambda *a: told.append(a))
-    assert again.to_json() == first.to_json()
+    again = validate(sample_table(), SETTINGS, cache=finished, progress=lambda *a: told.append(a))
+    assert again.to_json() == validated.to_json()
     assert [entry[1:] for entry in told] == [(done, 6) for done in range(1, 7)]
 
 
-def test_an_interrupted_run_does_only_what_is_left(monkeypatch):
+def test_an_interrupted_run_does_only_what_is_left(monkeypatch, validated):
     table, cache = sample_table(), Memory()
-    whole = validate(table, SETTINGS)
     fit_and_predict, done = validation.fit_and_predict, []
 
     def interrupted(*arguments):
@@ -59,7 +59,7 @@ def test_an_interrupted_run_does_only_what_is_left(monkeypatch):
     monkeypatch.setattr(
         validation, "fit_and_predict", lambda *a: done.append(a[2:4]) or fit_and_predict(*a)
     )
-    assert validate(table, SETTINGS, cache=cache).to_json() == whole.to_json()
+    assert validate(table, SETTINGS, cache=cache).to_json() == validated.to_json()
     assert len(done) == 4
 
 
