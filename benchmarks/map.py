@@ -158,9 +158,9 @@ def make_map(scratch: Path, workers: int, _: int) -> dict[str, Any]:
     """Predict and join; return seconds of each phase, pixels, and peak memory."""
     from export.covariates.tiles import tile_files
     from export.journal import Journal
-    from export.map_tile import TileFolders
-    from export.mosaic import write_map
-    from export.predict import predict_tiles
+    from export.map.map_tile import TileFolders
+    from export.map.mosaic import write_map
+    from export.map.predict import predict_tiles
     from export.progress import silent
     from local_ml.prediction.predictor import Predictor
 

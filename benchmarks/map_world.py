@@ -17,7 +17,7 @@ from predict import ENSEMBLES, SITES, make_bands, train
 from scipy.ndimage import gaussian_filter, zoom
 
 from export.covariates.tiles import REGION_BAND
-from export.rasters import write_geotiff
+from export.rasters.writing import write_geotiff
 from gee.grid import Tile, geobox_of_region, tiles_of
 from local_ml.bundle import write_bundle
 from local_ml.features import Feature

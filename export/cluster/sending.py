@@ -27,8 +27,8 @@ from export.cluster.fitness import MARK, Needs, software
 from export.cluster.work import Work, predict_here
 from export.errors import ClusterError, ClusterSetupError, WriteError
 from export.journal import file_sha256
-from export.remote import is_remote
-from export.tile_prediction import TileJob, TileOutcome
+from export.map.tile_prediction import TileJob, TileOutcome
+from export.rasters.remote import is_remote
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -90,7 +90,7 @@ def cluster(
 
 
 class Cluster:
-    """Workers that predict tiles; see `export.predict.Machines`.
+    """Workers that predict tiles; see `export.map.predict.Machines`.
 
     Parameters
     ----------

@@ -16,9 +16,9 @@ from uuid import uuid4
 from export.cluster.fitness import MARK, Needs, require_fit
 from export.errors import ClusterSetupError, WriteError
 from export.journal import file_sha256
-from export.map_tile import TileFolders
-from export.remote import is_remote
-from export.tile_prediction import TileJob, TileOutcome, predict_job
+from export.map.map_tile import TileFolders
+from export.map.tile_prediction import TileJob, TileOutcome, predict_job
+from export.rasters.remote import is_remote
 from local_ml.prediction.predictor import Predictor
 
 _loading = threading.Lock()

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from export.covariates.source import CovariateSource, read_source, to_source_pixels
 from export.covariates.warp import source_window
-from export.rasters import missing_pixels, open_raster
+from export.rasters.info import open_raster
+from export.rasters.stored_numbers import missing_pixels
 
 WHOLE_UP_TO_PX = 16_000_000
 BLOCKS = 48

@@ -38,7 +38,7 @@ from export.errors import ExportError, RasterError
 from export.fingerprints import fingerprint
 from export.parallel import in_order
 from export.progress import Progress
-from export.rasters import files_of, open_raster
+from export.rasters.info import files_of, open_raster
 from gee.grid import Tile
 
 

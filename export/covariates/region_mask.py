@@ -19,7 +19,7 @@ from rasterio.features import rasterize
 from export.errors import RasterError, StudyError
 from export.parallel import in_order
 from export.progress import Progress
-from export.rasters import write_windows
+from export.rasters.writing import write_windows
 from gee.grid import tiles_of
 
 Inside = Callable[[GeoBox], NDArray[np.bool_]]

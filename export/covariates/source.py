@@ -20,7 +20,8 @@ from rasterio.windows import Window
 
 from export.covariates.settings import LARGEST_CODE, CovariateSettings
 from export.errors import RasterError, StudyError
-from export.rasters import apply_scale, files_of, missing_pixels, read_info, representable
+from export.rasters.info import files_of, read_info
+from export.rasters.stored_numbers import apply_scale, missing_pixels, representable
 from gee.grid import ALIGNMENT_PX, grid_to_json
 
 # Above this many source pixels along the edge of one of ours, interpolating between the four
@@ -122,7 +123,7 @@ def read_source(
 ) -> SourceWindow:
     """Read pixels row:row+height, col:col+width of the file; beyond its edges all is missing.
 
-    `dataset` is `source.path`, opened by `export.rasters.open_raster`.
+    `dataset` is `source.path`, opened by `export.rasters.info.open_raster`.
     """
     values = np.full((height, width), np.nan, np.float32)
     rows_in_file, cols_in_file = source.geobox.shape.yx

@@ -16,7 +16,7 @@ from export.covariates.tiles import FORMAT_VERSION, MADE_FROM, REGION_BAND, STAC
 from export.errors import RasterError, StudyError
 from export.fingerprints import fingerprint
 from export.journal import Journal
-from export.rasters import read_info
+from export.rasters.info import read_info
 from gee.grid import Tile, grid_to_json
 
 STEP = "covariate_tiles"

@@ -26,7 +26,7 @@ from export.errors import AwaitedFileError, ExportError, WriteError
 from export.journal import Journal
 from export.parallel import in_order
 from export.progress import Progress
-from export.rasters import read_bands
+from export.rasters.bands import read_bands
 from gee.errors import RefusedError, ServiceError, TooLargeError
 
 REFUSED_AT_FIRST = 20

@@ -17,7 +17,9 @@ from odc.geo.geobox import GeoBox
 from export.covariates.provider import CovariateInfo
 from export.covariates.source import coinciding_origin
 from export.errors import RasterError, TileError
-from export.rasters import read_bands, read_info, write_geotiff
+from export.rasters.bands import read_bands
+from export.rasters.info import read_info
+from export.rasters.writing import write_geotiff
 from gee.grid import Tile
 
 REGION_BAND = "region"

@@ -18,7 +18,7 @@ from rasterio.vrt import WarpedVRT
 
 from export.covariates.source import FINER_THAN_GRID, CovariateSource, read_source, to_source_pixels
 from export.errors import TileError
-from export.rasters import open_raster
+from export.rasters.info import open_raster
 from gee.grid import ALIGNMENT_PX, Tile
 
 _METHODS = {

@@ -13,7 +13,7 @@ from export.plateau.grid import PixelGrid
 from export.plateau.layers import layers_of, own_layers
 from export.plateau.scenes import SCENES_FOLDER, scene_settings, write_scenes
 from export.plateau.world import make_plateau
-from export.rasters import write_bytes
+from export.rasters.writing import write_bytes
 
 MASK_FILE = "permafrost_mask.tif"
 TRUTH_FILE = "truth.tif"

@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from export.errors import ExportError, MissingStepError
-from export.rasters import read_info
+from export.rasters.info import read_info
 from export.report.documents import (
     Comparison,
     CovariateReport,

@@ -19,7 +19,7 @@ from pyproj import CRS, Geod, Transformer
 from rasterio.enums import Resampling
 
 from export.errors import RasterError
-from export.rasters import open_raster
+from export.rasters.info import open_raster
 from export.report.drawing import INK, MUTED, NO_DATA, PAPER, RULE, draw, new_axes
 from export.report.text import count, fixed, in_unit, significant
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.errors import RasterError
-from export.rasters import open_raster
+from export.rasters.info import open_raster
 
 _BANDS = {
     "lower": "lower bound of the interval for a new observation",

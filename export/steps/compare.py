@@ -17,9 +17,9 @@ def compare_step(context: Context) -> None:
     reference = study.input(settings.reference)
 
     def work() -> tuple[list[Path], str]:
-        from export.compare import compare_with_reference
         from export.covariates.settings import CovariateSettings
         from export.covariates.source import open_source
+        from export.map.compare import compare_with_reference
         from export.study.grid import study_geobox
 
         source = open_source(

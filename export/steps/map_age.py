@@ -10,14 +10,14 @@ from export.covariates.tile_plans import last_planned, outdated_tiles
 from export.errors import RasterError
 from export.fingerprints import fingerprint
 from export.journal import Journal
-from export.map_tile import TileFolders
-from export.mosaic import STEP as MOSAIC
-from export.predict import STEP as MAP_TILES
-from export.rasters import read_info
+from export.map.map_tile import TileFolders
+from export.map.mosaic import STEP as MOSAIC
+from export.map.predict import STEP as MAP_TILES
+from export.map.tile_parts import TilePart, tile_parts
+from export.map.tile_prediction import TileJob
+from export.rasters.info import read_info
 from export.steps.context import Context, counted
 from export.study import Study
-from export.tile_parts import TilePart, tile_parts
-from export.tile_prediction import TileJob
 
 _JOINED = "joined_tiles"
 

@@ -4,14 +4,14 @@ from export.covariates.region import Region, region_tiles
 from export.covariates.tiles import tile_files
 from export.errors import RasterError, TileError
 from export.fingerprints import fingerprint
-from export.map_tile import TileFolders
-from export.mosaic import write_map
-from export.rasters import read_info
+from export.map.map_tile import TileFolders
+from export.map.mosaic import write_map
+from export.map.tile_parts import tile_parts
+from export.rasters.info import read_info
 from export.steps.context import Context
 from export.steps.map_age import remember_joined
 from export.steps.predict import skill_tags
 from export.study.grid import study_region
-from export.tile_parts import tile_parts
 from local_ml.prediction.predictor import Predictor
 
 

@@ -10,11 +10,11 @@ from export.covariates.tile_plans import last_planned, outdated_tiles
 from export.covariates.tiles import tile_files
 from export.errors import NoSkillError, StudyError, TileError
 from export.journal import Journal
-from export.map_tile import TileFolders
-from export.mosaic import write_map
-from export.predict import Machines, PredictReport, predict_tiles
+from export.map.map_tile import TileFolders
+from export.map.mosaic import write_map
+from export.map.predict import Machines, PredictReport, predict_tiles
 from export.progress import Progress
-from export.remote import gdal_name, is_remote, listed_tiles, remote_tiles
+from export.rasters.remote import gdal_name, is_remote, listed_tiles, remote_tiles
 from export.steps.context import Context, counted, tile_holes
 from export.study import STUDY_FILE
 from local_ml.files import json_bytes, write_whole

@@ -11,7 +11,7 @@ from pyproj import CRS, Transformer
 
 from export.covariates.region import Region, open_region
 from export.errors import MissingStepError, StudyError
-from export.rasters import read_info
+from export.rasters.info import read_info
 from export.study import Study
 from gee.grid import ALIGNMENT_PX, PLATEAU_PIXEL_DEG, geobox_of_region
 

@@ -14,7 +14,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from export.flags import flag_colours
+from export.map.flags import flag_colours
 from export.report.map_figure import MOISTURE_COLOURS
 
 STEPS = 64

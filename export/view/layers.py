@@ -15,7 +15,7 @@ import numpy as np
 
 from export.covariates.tiles import tile_files
 from export.progress import Progress
-from export.rasters import read_info
+from export.rasters.info import read_info
 from export.report.map_files import flag_parts
 from export.report.text import fixed, in_unit
 from export.study import Study

@@ -23,7 +23,8 @@ from rasterio.io import MemoryFile
 from export.covariates.tiles import tile_origin
 from export.errors import RasterError
 from export.progress import Progress
-from export.rasters import open_raster, read_bands, read_info
+from export.rasters.bands import read_bands
+from export.rasters.info import open_raster, read_info
 from gee.grid import positions
 
 MERCATOR = "EPSG:3857"

@@ -266,8 +266,8 @@ def test_large_tiles_are_mapped_in_parts_without_a_hole_and_to_the_same_bytes(
 ) -> None:
     """Parts that the map takes for strangers, and their tile for a hole."""
     before = {path.name: path.read_bytes() for path in (study / "map").glob("*.tif")}
-    monkeypatch.setattr("export.tile_parts.PART_PX", 32)
-    monkeypatch.setattr("export.tile_parts.FEWEST_PX", 8)
+    monkeypatch.setattr("export.map.tile_parts.PART_PX", 32)
+    monkeypatch.setattr("export.map.tile_parts.FEWEST_PX", 8)
     result = alm90("run", study)
     assert result.exit_code == 0, result.output
     tiles = {path.stem for path in (study / "map" / "tiles").iterdir()}

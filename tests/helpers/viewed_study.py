@@ -11,7 +11,7 @@ from miniature import COLS, NORTH, PIXEL_DEG, ROWS, WEST, StudyFiles
 from miniature_documents import MANIFEST
 from odc.geo.geobox import GeoBox
 
-from export.rasters import write_geotiff
+from export.rasters.writing import write_geotiff
 from gee.grid import tiles_of
 
 GRID = GeoBox((ROWS, COLS), Affine(PIXEL_DEG, 0, WEST, 0, -PIXEL_DEG, NORTH), "EPSG:4326")

@@ -18,7 +18,7 @@ from export.errors import TileError, WriteError
 from export.journal import Journal
 from export.parallel import in_order
 from export.progress import Progress
-from export.rasters import put_in_place
+from export.rasters.writing import put_in_place
 from gee.batch import Export, ToBucket
 from gee.errors import AssetError, RefusedError
 from gee.storage import StoredFile, list_files, read_range

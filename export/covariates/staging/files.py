@@ -18,7 +18,8 @@ from odc.geo.geobox import GeoBox
 from export.covariates.source import coinciding_origin
 from export.covariates.staging.pieces import Piece, Span, overlap
 from export.errors import RasterError, TileError
-from export.rasters import missing_pixels, open_raster, read_info
+from export.rasters.info import open_raster, read_info
+from export.rasters.stored_numbers import missing_pixels
 from gee.batch import NODATA
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import numpy as np
 import rasterio
 
 from export.plateau.scenes.lattices import Lattice
-from export.rasters import write_bytes
+from export.rasters.writing import write_bytes
 
 CATALOGUE_FILE = "catalogue.json"
 

@@ -29,7 +29,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A model of two forests, and twelve tiles of a region; read them, don't change them."""
     from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
-    from export.rasters import write_geotiff
+    from export.rasters.writing import write_geotiff
     from local_ml.bundle import write_bundle
     from local_ml.features import Feature
     from local_ml.prediction.applicability_rule import ApplicabilityRule

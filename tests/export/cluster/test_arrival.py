@@ -9,10 +9,10 @@ import pytest
 from export.cluster import sending
 from export.errors import ClusterError, WriteError
 from export.journal import Journal, file_sha256
-from export.map_tile import TileFolders
-from export.predict import predict_tiles
+from export.map.map_tile import TileFolders
+from export.map.predict import predict_tiles
+from export.map.tile_prediction import TileJob, TileOutcome, predict_job
 from export.progress import silent
-from export.tile_prediction import TileJob, TileOutcome, predict_job
 from local_ml.prediction.predictor import Predictor
 
 

@@ -9,8 +9,8 @@ from export.cluster import fitness, work
 from export.cluster.fitness import MARK, Needs, faults, require_fit, software
 from export.errors import ClusterSetupError, WriteError
 from export.journal import file_sha256
-from export.map_tile import TileFolders
-from export.tile_prediction import TileJob
+from export.map.map_tile import TileFolders
+from export.map.tile_prediction import TileJob
 from local_ml.prediction.predictor import Predictor
 
 

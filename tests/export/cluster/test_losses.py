@@ -11,7 +11,7 @@ from cluster_runs import hashes, kept_of
 
 from export.errors import ClusterError, WriteError
 from export.journal import Journal
-from export.predict import STEP
+from export.map.predict import STEP
 
 
 def test_a_worker_killed_in_mid_run_changes_no_byte(predict, machines, alone, tmp_path):

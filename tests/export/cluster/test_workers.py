@@ -13,8 +13,8 @@ from export.cluster.connection import scheduler_address
 from export.cluster.sending import cluster
 from export.errors import ClusterError, ClusterSetupError
 from export.journal import file_sha256
-from export.map_tile import TileFolders
-from export.tile_prediction import TileJob, TileOutcome
+from export.map.map_tile import TileFolders
+from export.map.tile_prediction import TileJob, TileOutcome
 from local_ml.prediction.predictor import Predictor
 
 

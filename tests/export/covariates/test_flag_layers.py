@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from odc.geo.geobox import GeoBox
 
-from export.rasters import write_geotiff
+from export.rasters.writing import write_geotiff
 
 OWN = {"name": "wetness", "file": "rasters/wetness.tif", "minimum": -1.0, "maximum": 1.0}
 ICE = {"name": "glacier", "file": "rasters/ice.tif", "role": "auxiliary"}

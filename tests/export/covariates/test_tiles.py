@@ -336,7 +336,7 @@ def test_the_wenquan_rasters_are_tiled_and_the_wrong_calm_site_lies_outside(
     shared_data, tmp_path, source, journal
 ):
     """CALM's CN2 (Fenghuo Shan, near 92.9°E) stands in its table at 97.8667°E."""
-    from export.rasters import read_info
+    from export.rasters.info import read_info
     from gee.grid import PLATEAU_PIXEL_DEG, geobox_of_region
 
     paths = sorted((shared_data / "qtp" / "rasters_wenquan").glob("*.tif"))

@@ -299,7 +299,7 @@ def test_a_tile_of_another_grid_is_refused(raster, source, grid):
 def test_the_real_rasters_are_read_without_a_missing_code_left(shared_data):
     """Both nodata conventions of vindum; meuse, whose CRS the study gives; Wenquan, Tibet."""
     from export.covariates.settings import CovariateSettings
-    from export.rasters import read_info
+    from export.rasters.info import read_info
 
     for pattern, crs in (
         ("vindum/rasters/*.tif", None),

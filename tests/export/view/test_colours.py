@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from export.flags import MEANINGS, NO_TILE, flag_colours
+from export.map.flags import MEANINGS, NO_TILE, flag_colours
 from export.view.colours import (
     Scale,
     categories_for,

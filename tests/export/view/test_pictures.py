@@ -14,7 +14,7 @@ from pyproj import Transformer
 
 from export.errors import RasterError
 from export.progress import silent
-from export.rasters import write_geotiff
+from export.rasters.writing import write_geotiff
 from export.view.pictures import mercator_grid, palette_png, read_small, read_small_tiles
 from gee.grid import tiles_of
 

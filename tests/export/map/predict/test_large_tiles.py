@@ -6,19 +6,19 @@ import rasterio
 from known_model import KnownModel, values_of
 
 from export.journal import Journal
-from export.map_tile import TileFolders
-from export.mosaic import write_map
-from export.predict import predict_tiles
+from export.map.map_tile import TileFolders
+from export.map.mosaic import write_map
+from export.map.predict import predict_tiles
 from export.progress import silent
 
 
 @pytest.fixture
 def in_parts(monkeypatch):
     """Let tiles of 48 x 60 pixels, in strips, be as large as others of 16,384."""
-    monkeypatch.setattr("export.tile_parts.FEWEST_PX", 8)
+    monkeypatch.setattr("export.map.tile_parts.FEWEST_PX", 8)
 
     def of(side):
-        monkeypatch.setattr("export.tile_parts.PART_PX", side)
+        monkeypatch.setattr("export.map.tile_parts.PART_PX", side)
 
     return of
 

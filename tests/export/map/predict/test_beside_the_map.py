@@ -4,7 +4,7 @@ import numpy as np
 import rasterio
 from known_model import KnownModel
 
-from export.rasters import read_info
+from export.rasters.info import read_info
 
 
 def beside(tmp_path, name="tile_r0000_c0000"):

@@ -12,14 +12,16 @@ import rasterio.shutil
 from affine import Affine
 
 from export.errors import RasterError
-from export.raster_options import (
+from export.rasters.bands import open_bands, read_bands
+from export.rasters.info import read_info
+from export.rasters.options import (
     FLAG_OPTIONS,
     JOINED_OPTIONS,
     MAP_OPTIONS,
     SCRATCH_OPTIONS,
     TILE_OPTIONS,
 )
-from export.rasters import open_bands, read_bands, read_info, write_geotiff
+from export.rasters.writing import write_geotiff
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ from pathlib import Path
 import numpy as np
 from gee.grid import geobox_of_region
 from export.errors import RasterError
-from export.rasters import write_geotiff
+from export.rasters.writing import write_geotiff
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 grid = geobox_of_region(0, 0, 1, 1, "EPSG:4326", 0.01)
@@ -205,7 +207,7 @@ CACHE = """
 import sys
 from pathlib import Path
 from rasterio._env import get_gdal_config
-from export.rasters import open_raster
+from export.rasters.info import open_raster
 with open_raster(Path(sys.argv[1])) as dataset:
     dataset.read()
     print(get_gdal_config("GDAL_CACHEMAX"))

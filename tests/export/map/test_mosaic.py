@@ -10,12 +10,12 @@ from affine import Affine
 from rio_cogeo import cog_validate
 
 from export.errors import RasterError, TileError
-from export.flags import flag_colours
 from export.journal import Journal
-from export.map_tile import TileFolders
-from export.mosaic import write_map, write_mosaic
+from export.map.flags import flag_colours
+from export.map.map_tile import TileFolders
+from export.map.mosaic import write_map, write_mosaic
 from export.progress import silent
-from export.rasters import write_geotiff
+from export.rasters.writing import write_geotiff
 from gee.grid import geobox_of_region, tiles_of
 
 TAGS = {"target": "vwc", "unit": "m3 m-3", "model": "f1", "study": "s1"}
@@ -174,7 +174,7 @@ import resource, signal, sys
 from pathlib import Path
 from export.errors import RasterError
 from export.journal import Journal
-from export.mosaic import write_mosaic
+from export.map.mosaic import write_mosaic
 from export.progress import silent
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])
@@ -204,16 +204,16 @@ def test_a_full_disk_leaves_no_half_map(mosaic, tmp_path, share):
 
 def test_a_map_that_differs_from_its_tiles_is_not_given_its_name(mosaic, tiles, big, monkeypatch):
     """Blocks that a disk swallowed read as no data, and the file opens all the same."""
-    import export.mosaic
+    import export.map.mosaic
 
-    whole = export.mosaic._to_cog
+    whole = export.map.mosaic._to_cog
 
     def lose_a_block(scratch, part, *rest):
         with rasterio.open(scratch, "r+") as dataset:
             dataset.write(np.full((1, 5, 5), -9999, np.float32), window=((600, 605), (600, 605)))
         whole(scratch, part, *rest)
 
-    monkeypatch.setattr(export.mosaic, "_to_cog", lose_a_block)
+    monkeypatch.setattr(export.map.mosaic, "_to_cog", lose_a_block)
     with pytest.raises(RasterError, match="differs from tile_r0001_c0001"):
         mosaic(tiles, geobox=big)
 

@@ -12,10 +12,11 @@ import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export import tile_parts
 from export.errors import TileError
-from export.rasters import read_bands, write_geotiff
-from export.tile_parts import PART_PX, TilePart, part_shape, read_part
+from export.map import tile_parts
+from export.map.tile_parts import PART_PX, TilePart, part_shape, read_part
+from export.rasters.bands import read_bands
+from export.rasters.writing import write_geotiff
 from gee.grid import geobox_of_region
 
 NAMES = ["region", "a", "b", "dropped"]
@@ -189,10 +190,10 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
-from export import tile_parts
+from export.map import tile_parts
 from export.journal import Journal
-from export.map_tile import TileFolders
-from export.predict import predict_tiles
+from export.map.map_tile import TileFolders
+from export.map.predict import predict_tiles
 from export.progress import silent
 from known_model import KnownModel
 

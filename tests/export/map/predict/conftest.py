@@ -5,10 +5,10 @@ import pytest
 from known_model import KnownModel
 
 from export.journal import Journal
-from export.map_tile import TileFolders
-from export.predict import predict_tiles
+from export.map.map_tile import TileFolders
+from export.map.predict import predict_tiles
 from export.progress import silent
-from export.rasters import write_geotiff
+from export.rasters.writing import write_geotiff
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from odc.geo.geobox import GeoBox
 
 from export.covariates.tiles import REGION_BAND
 from export.errors import RasterError, TileError
-from export.rasters import OpenBands, Window, open_bands, open_raster
+from export.rasters.bands import OpenBands, Window, open_bands
+from export.rasters.info import open_raster
 
 PART_PX = 1024
 """A tile of no more pixels than a square of this side is predicted as it is."""

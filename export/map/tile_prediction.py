@@ -2,7 +2,7 @@
 
 In: where a covariate tile lies, what it is made from, and where the tiles of the map go. Out: what
 became of it: counts of its pixels, or the reason of its failure. Which tiles are to be made, and
-what is remembered of them, is known to `export.predict` alone.
+what is remembered of them, is known to `export.map.predict` alone.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pathlib import Path
 from export.errors import ExportError, WriteError
 from export.fingerprints import fingerprint
 from export.journal import file_sha256
-from export.map_tile import (
+from export.map.map_tile import (
     FLAGGED_FROM,
     FORMAT_VERSION,
     PixelCounts,
@@ -20,9 +20,9 @@ from export.map_tile import (
     predict_tile,
     write_map_tile,
 )
-from export.rasters import Window
-from export.remote import at_hand, gdal_name
-from export.tile_parts import TilePart, read_part
+from export.map.tile_parts import TilePart, read_part
+from export.rasters.bands import Window
+from export.rasters.remote import at_hand, gdal_name
 from local_ml.errors import LocalMLError
 
 

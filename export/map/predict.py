@@ -1,7 +1,7 @@
 """Map tiles: the saved model applied to covariate tiles, those that are done excepted.
 
 In: covariate tiles, ours or another's, and a predictor. Out: the files of each tile (see
-`export.map_tile`), with counts of what was clipped, unseen or without prediction in their tags.
+`export.map.map_tile`), with counts of what was clipped, unseen or without prediction in their tags.
 Features are bound to bands by name.
 """
 
@@ -12,13 +12,13 @@ from typing import Protocol
 
 from export.errors import ExportError, RasterError, TileError
 from export.journal import Journal
-from export.map_tile import PixelCounts, PixelPredictor, TileFolders
+from export.map.map_tile import PixelCounts, PixelPredictor, TileFolders
+from export.map.tile_parts import TilePart, tile_parts
+from export.map.tile_prediction import TileJob, TileOutcome, predict_job
 from export.parallel import in_order
 from export.progress import Progress
-from export.rasters import read_info
-from export.remote import is_remote
-from export.tile_parts import TilePart, tile_parts
-from export.tile_prediction import TileJob, TileOutcome, predict_job
+from export.rasters.info import read_info
+from export.rasters.remote import is_remote
 from local_ml.names import nearest
 
 STEP = "map_tiles"

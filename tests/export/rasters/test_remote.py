@@ -13,11 +13,11 @@ import pytest
 
 from export.errors import RasterError, TileError
 from export.journal import Journal
-from export.map_tile import TileFolders
-from export.predict import predict_tiles
+from export.map.map_tile import TileFolders
+from export.map.predict import predict_tiles
 from export.progress import silent
-from export.rasters import write_geotiff
-from export.remote import at_hand, gdal_name, is_remote, listed_tiles, remote_tiles
+from export.rasters.remote import at_hand, gdal_name, is_remote, listed_tiles, remote_tiles
+from export.rasters.writing import write_geotiff
 from local_ml.features import Feature
 
 # In a process of its own: GDAL lists a folder while it holds the interpreter's lock.

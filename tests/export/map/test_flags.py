@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.flags import MEANINGS, NO_TILE, flag_codes, flag_colours, flag_tags
+from export.map.flags import MEANINGS, NO_TILE, flag_codes, flag_colours, flag_tags
 
 
 @given(st.sets(st.sampled_from(sorted(MEANINGS))))

@@ -29,19 +29,20 @@ from rasterio.windows import Window
 from export.covariates.tiles import geobox_of_tiles, tile_origin
 from export.errors import RasterError, TileError, WriteError
 from export.fingerprints import fingerprint
-from export.flags import flag_colours, flag_tags
 from export.journal import Journal
-from export.map_tile import TileFolders
+from export.map.flags import flag_colours, flag_tags
+from export.map.map_tile import TileFolders
 from export.parallel import in_order
 from export.progress import Progress
-from export.raster_options import (
+from export.rasters.info import open_raster, read_info
+from export.rasters.options import (
     FLAG_OPTIONS,
     JOINED_OPTIONS,
     MAP_BLOCK_PX,
     MAP_OPTIONS,
     OVERVIEW_SETTINGS,
 )
-from export.rasters import open_raster, put_in_place, read_info
+from export.rasters.writing import put_in_place
 
 STEP = "mosaic"
 FORMAT_VERSION = 4

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from export.flags import (
+from export.map.flags import (
     CLIPPED,
     GLACIER,
     NO_PREDICTION,
@@ -25,7 +25,7 @@ from export.flags import (
     flag_codes,
     flag_tags,
 )
-from export.rasters import write_geotiff
+from export.rasters.writing import write_geotiff
 from local_ml.features import Feature
 
 NODATA = -9999.0
@@ -127,7 +127,7 @@ class MapTile:
     ----------
     value : (rows, cols) float32 in the target's unit, NaN where there is no prediction
     companion : (bands, rows, cols) float32, the bands of `companion_bands`, NaN likewise
-    flags : (rows, cols) uint8, see `export.flags`
+    flags : (rows, cols) uint8, see `export.map.flags`
     counts : of its pixels
     """
 

@@ -5,7 +5,7 @@ import pytest
 from known_model import KnownModel, values_of
 
 from export.errors import TileError
-from export.rasters import read_info
+from export.rasters.info import read_info
 
 
 def test_a_map_tile_holds_what_the_model_says(tile, run, bands, grid):

@@ -78,9 +78,9 @@ import resource, signal, sys
 from pathlib import Path
 from export.errors import WriteError
 from export.journal import Journal
-from export.map_tile import TileFolders
-from export.mosaic import write_map
-from export.predict import predict_tiles
+from export.map.map_tile import TileFolders
+from export.map.mosaic import write_map
+from export.map.predict import predict_tiles
 from export.progress import silent
 from known_model import KnownModel
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from export.covariates.source import CovariateSource
 from export.covariates.warp import read_tile
 from export.progress import Progress
-from export.rasters import open_raster
+from export.rasters.info import open_raster
 from gee.grid import tiles_of
 
 

@@ -1,0 +1,1 @@
+"""Covariate tiles → map tiles → the map."""
