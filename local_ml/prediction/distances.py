@@ -32,10 +32,11 @@ from local_ml.prediction.distance_vectors import (
 
 # Sites that are measured before any is left out: those nearest to the box.
 FIRST_SITES = 4
-# Columns in which a site is measured for itself before it is measured in all.
-WIDEST = 8
-# So many sites of a tile are tried that way; then more only while a third of them are left out.
-TRIALS = 16
+# The widest columns of a tile, with this share of the sum of all squared widths, are those in which
+# a site is measured before it is measured in all.
+WIDE = 0.9
+# So many sites of a tile are tried that way; then more only while half of them are left out.
+TRIALS = 8
 # What rounding may add to a sum of squares for each column, and far more, as a share of it.
 SLACK = 2.0**-21
 
@@ -71,9 +72,9 @@ class Room(NamedTuple):
     place : (TILE_PIXELS,) uint64, where each pixel lies in the raster
     placed : (columns · TILE_PIXELS,) float32, where it lies in the space of the sites
     low, high, width : (columns,) float32, the box around them
-    widest : (columns,) uint64, the columns, those first in which the box is widest
+    widest : (columns,) uint64, the columns, about those first in which the box is widest
     bound, rest : (sites,) float32, what the squared distance of no pixel falls below: in all
-        columns (NaN for a site that has been measured), and in those behind the WIDEST
+        columns (NaN for a site that has been measured), and in those that are not wide
     least, near : (TILE_PIXELS,) float32, squared distance to the nearest site, and sites near
     beyond : (TILE_PIXELS,) float32, the squared distance above which a site changes neither
     """
@@ -142,8 +143,9 @@ def measure_tiles(
         for col in range(0, cols, tile[1]):
             if _find(valid, row, col, tile, room.place):
                 _place(columns, scale, room)
-                _bound(len(columns), sites, room)
-                _measure_sites(len(columns), sites, limit, room)
+                wide = _find_widest(room.width, room.widest)
+                _bound(len(columns), wide, sites, room)
+                _measure_sites(len(columns), wide, sites, limit, room)
                 for pixel in range(TILE_PIXELS):
                     index[room.place[pixel]] = np.sqrt(room.least[pixel])
                     near[room.place[pixel]] = room.near[pixel]
@@ -165,7 +167,7 @@ def _find(valid: Any, row: Any, col: Any, tile: Any, place: Any) -> Any:
 
 @kernel
 def _place(columns: Any, scale: Any, room: Any) -> None:
-    """Place a tile's pixels and the box around them; find its widest columns."""
+    """Place a tile's pixels and the box around them."""
     for number in range(len(columns)):
         column, start = columns[number], np.uint64(number) * np.uint64(TILE_PIXELS)
         for index in range(TILE_PIXELS):
@@ -175,27 +177,37 @@ def _place(columns: Any, scale: Any, room: Any) -> None:
         start = np.uint64(number) * np.uint64(TILE_PIXELS)
         low, high = stretch(room.placed, start, scale[0][number], scale[1][number])
         room.low[number], room.high[number], room.width[number] = low, high, high - low
-    # Neighbours are alike: a column that has become wider gets to its place within a few tiles.
-    widest, width = room.widest, room.width
+
+
+@kernel
+def _find_widest(width: Any, widest: Any) -> Any:
+    """Bring wide columns forward; return how many are wide.
+
+    One step of sorting is enough: neighbours are alike, and no order is a wrong one.
+    """
     for at in range(len(widest) - 1, 0, -1):
         if width[widest[at]] > width[widest[at - 1]]:
             widest[at], widest[at - 1] = widest[at - 1], widest[at]
+    wide, missing = 0, np.float32(WIDE) * np.sum(width * width)
+    while wide < len(widest) and missing > 0:
+        missing -= width[widest[wide]] ** 2
+        wide += 1
+    return np.uint64(wide)
 
 
 @kernel
-def _bound(columns: Any, sites: Any, room: Any) -> None:
+def _bound(columns: Any, wide: Any, sites: Any, room: Any) -> None:
     """Set for each site what its squared distance to no pixel of the tile falls below."""
-    number, first = np.uint64(columns), np.uint64(min(WIDEST, columns))
+    none, every = np.uint64(0), np.uint64(columns)
     room.rest[:] = 0
-    widen(room.rest, room.rest, sites.by_column, room.widest, first, number, room.low, room.high)
-    first, number = np.uint64(0), first
-    widen(room.bound, room.rest, sites.by_column, room.widest, first, number, room.low, room.high)
+    widen(room.rest, room.rest, sites.by_column, room.widest, wide, every, room.low, room.high)
+    widen(room.bound, room.rest, sites.by_column, room.widest, none, wide, room.low, room.high)
 
 
 @kernel
-def _measure_sites(columns: Any, sites: Any, limit: Any, room: Any) -> None:
+def _measure_sites(columns: Any, wide: Any, sites: Any, limit: Any, room: Any) -> None:
     """Fill `least` and `near` of a tile from all sites that can change them."""
-    number, wide = np.uint64(columns), np.uint64(min(WIDEST, columns))
+    number = np.uint64(columns)
     slack = np.float32(1 + SLACK * (columns + 2))
     least, near, beyond, bound = room.least, room.near, room.beyond, room.bound
     least[:], near[:] = np.inf, 0
@@ -213,7 +225,7 @@ def _measure_sites(columns: Any, sites: Any, limit: Any, room: Any) -> None:
             site = np.uint64(first) + lowest_set(np.uint64(left))
             left &= left - np.uint32(1)
             start = site * number
-            if trials < TRIALS + 3 * left_out:
+            if trials < TRIALS + 2 * left_out:
                 trials += 1
                 if is_beyond(
                     room.placed, sites.by_site, start, room.widest, wide, room.rest[site], beyond
