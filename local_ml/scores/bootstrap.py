@@ -18,6 +18,8 @@ from local_ml.scores.metrics import fifth_of
 
 LEVEL = 0.95
 REPLICATES = 2000
+# Share of two sums that their difference may owe to rounding, generously.
+ROUNDING = 1e-12
 
 Interval = tuple[float, float]
 
@@ -98,18 +100,19 @@ def scores_of_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
     """
     weight, o, p, oo, pp, op, absolute = sums.T
     mean_o, mean_p = _ratio(o, weight), _ratio(p, weight)
-    variance_o = np.maximum(_ratio(oo, weight) - mean_o**2, 0)
-    variance_p = np.maximum(_ratio(pp, weight) - mean_p**2, 0)
+    square_o, square_p = _ratio(oo, weight), _ratio(pp, weight)
+    variance_o = np.maximum(square_o - mean_o**2, 0)
+    variance_p = np.maximum(square_p - mean_p**2, 0)
     covariance = _ratio(op, weight) - mean_o * mean_p
     squared = np.maximum(_ratio(oo - 2 * op + pp, weight), 0)
-    shift = mean_p - mean_o
+    shift, either = mean_p - mean_o, square_o + square_p
     return {
-        "r2": 1 - _ratio(squared, variance_o),
+        "r2": 1 - _ratio(squared, variance_o, square_o),
         "rmse": np.sqrt(squared),
         "mae": _ratio(absolute, weight),
         "bias": shift,
-        "concordance": _ratio(2 * covariance, variance_o + variance_p + shift**2),
-        "slope_observed_on_predicted": _ratio(covariance, variance_p),
+        "concordance": _ratio(2 * covariance, variance_o + variance_p + shift**2, either),
+        "slope_observed_on_predicted": _ratio(covariance, variance_p, either),
     }
 
 
@@ -123,9 +126,10 @@ def _sums_by_group(
     return np.column_stack([np.bincount(position, weights=weight * term) for term in terms])
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    # What cancels to less than rounding leaves is nothing: a constant has no variance.
-    undefined = below <= 1e-14
+def _ratio(above: np.ndarray, below: np.ndarray, cancelled: np.ndarray | float = 0) -> np.ndarray:
+    # What cancels to less than rounding leaves is nothing: a constant has no variance. How much
+    # that is goes by the terms that cancelled, so that the unit of the target plays no part.
+    undefined = ~(below > ROUNDING * cancelled)
     return np.where(undefined, np.nan, above / np.where(undefined, 1.0, below))
 
 

@@ -6,8 +6,8 @@ In: the designs of ``validation.json``. Out: a plain sentence where it does not,
 from collections.abc import Mapping
 from typing import Any
 
-# The design meant for the map as a whole first; then what comes nearest to it.
 DECIDING = ("knndm", "grouped", "block", "random")
+"""Designs by how near they come to the map as a whole."""
 
 
 def no_skill(designs: Mapping[str, Mapping[str, Any]]) -> str | None:
@@ -32,9 +32,14 @@ def no_skill(designs: Mapping[str, Mapping[str, Any]]) -> str | None:
     if scores is None or scores["r2"] is None:
         return f"no skill is shown: no R² could be found {under}"
     told = f"no skill is shown: R² {under} is {_number(scores['r2'])}"
-    ends = None if intervals is None else intervals["r2"]
-    if ends is None:
+    if intervals is None:
         return f"{told}, and one group of sites alone does not tell how sure that is"
+    ends = intervals["r2"]
+    if ends is None:
+        return (
+            f"{told}, and how sure that is cannot be told: among the draws of its "
+            f"{intervals['clusters']} groups of sites none defines an R²"
+        )
     if ends[0] > 0:
         return None
     return (

@@ -85,6 +85,42 @@ def test_the_seed_decides_and_the_order_of_rows_does_not():
     assert first.scores != score_intervals(observed, predicted, group, seed=2).scores
 
 
+@given(seed=st.integers(0, 99), exponent=st.floats(-12, 12), offset=st.sampled_from([0.0, 30.0]))
+@settings(max_examples=40, deadline=None)
+def test_the_unit_of_the_target_plays_no_part(seed, exponent, offset):
+    # Fault: replicates of a target in kg m-2 s-1 dropped as if it were constant, or no interval.
+    random = np.random.default_rng(seed)
+    observed = offset + random.normal(size=20)
+    predicted = observed + 0.4 * random.normal(size=20)
+    # Few sites of which some agree: replicates whose variance is small, and some without any.
+    observed[:6] = observed[0]
+    group, factor = np.arange(20) // 2, 10**exponent
+    here = score_intervals(observed, predicted, group, seed=seed, replicates=300)
+    there = score_intervals(factor * observed, factor * predicted, group, seed=seed, replicates=300)
+    score, scaled = (scores(f * observed, f * predicted) for f in (1, factor))
+    for name in here.scores:
+        unit = factor if name in ("rmse", "mae", "bias") else 1
+        assert scaled[name] == pytest.approx(unit * score[name], rel=1e-8, abs=1e-10 * unit)
+        assert np.isfinite(here.scores[name]).all()
+        expected = unit * np.array(here.scores[name])
+        assert there.scores[name] == pytest.approx(expected, rel=1e-8, abs=1e-10 * unit)
+    expected = factor * np.array(here.fifths)
+    assert np.array(there.fifths) == pytest.approx(expected, rel=1e-8, abs=1e-10 * factor)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-6, 1.0, 1e12])
+def test_a_replicate_of_one_place_has_no_variance_in_any_unit(unit):
+    # Fault: the rounding of a constant's mean taken for variance: slopes of 1e10.
+    observed, predicted = unit * np.array([0.1, 0.3]), unit * np.array([0.7, 0.2])
+    sums = np.array([[2, 0], [0, 3], [1, 1]]) @ sums_by_group(
+        observed, predicted, np.full(2, 0.1), np.arange(2)
+    )
+    for name in ("r2", "slope_observed_on_predicted"):
+        found = scores_of_sums(sums)[name]
+        assert np.isnan(found[:2]).all()
+        assert found[2] == pytest.approx(scores(observed, predicted)[name])
+
+
 def test_one_group_has_no_interval_and_a_constant_no_r2():
     assert score_intervals(np.arange(5.0), np.arange(5.0), np.zeros(5), seed=0) is None
     constant = score_intervals(np.full(6, 0.3), np.arange(6.0), np.arange(6), seed=0)

@@ -33,6 +33,11 @@ def test_matched_folds_decide_where_there_are_any():
         ({"scores": None, "intervals": None}, "no R² could be found"),
         ({"scores": {"r2": None}, "intervals": None}, "no R² could be found"),
         ({"scores": {"r2": 0.9}, "intervals": None}, "one group of sites alone"),
+        # Fault: twelve groups called one.
+        (
+            {"scores": {"r2": 0.9}, "intervals": {"clusters": 12, "r2": None}},
+            "among the draws of its 12 groups of sites none defines an R²",
+        ),
     ],
 )
 def test_what_cannot_be_told_is_no_skill(design, told):
