@@ -27,6 +27,9 @@ Inside = Callable[[GeoBox], NDArray[np.bool_]]
 
 WINDOW_PX = 2048
 
+_POLYGON = 3
+"""Shapely's number of the type; higher ones are collections of others."""
+
 
 def vector_files(path: Path) -> list[Path]:
     """Return the files that shapes are read from: those of a shapefile lie beside each other."""
@@ -117,11 +120,9 @@ def _polygons(
     theirs = crs or meta["crs"]
     if theirs is None:
         raise StudyError(f"{path} has no coordinate system; say which in region.mask_crs")
-    shapes = shapely.from_wkb(geometry)
-    shapes = shapes[np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)]
+    shapes = _areas(shapely.make_valid(shapely.from_wkb(geometry)))
     if not shapes.size:
         raise RasterError(f"{path} holds no polygons; a region is given by its area")
-    shapes = shapely.make_valid(shapes)
     if CRS.from_user_input(theirs) != CRS.from_user_input(str(geobox.crs)):
         move = Transformer.from_crs(theirs, str(geobox.crs), always_xy=True).transform
         shapes = shapely.transform(shapes, move, interleaved=False)
@@ -130,3 +131,14 @@ def _polygons(
             f"{path}: no polygon touches the region. Is its coordinate system ({theirs}) right?"
         )
     return np.asarray(shapes, object)
+
+
+def _areas(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return the polygons that shapes consist of, one by one.
+
+    A polygon made valid leaves its spikes as lines, of which every pixel they touch would be burnt.
+    """
+    while (shapely.get_type_id(shapes) > _POLYGON).any():
+        shapes = shapely.get_parts(shapes)
+    areas = (shapely.get_type_id(shapes) == _POLYGON) & ~shapely.is_empty(shapes)
+    return np.asarray(shapes[areas], object)

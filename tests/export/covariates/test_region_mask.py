@@ -72,6 +72,40 @@ def test_a_pixel_whose_centre_lies_in_a_polygon_is_inside(
         np.testing.assert_array_equal(dataset.read(1), expected)
 
 
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param([(93.101, 35.101), (93.301, 35.101), (93.201, 35.101)], id="a spike"),
+        pytest.param(
+            [(93.101, 35.101), (93.201, 35.101), (93.201, 35.301), (93.201, 35.101)],
+            id="an edge there and back",
+        ),
+    ],
+)
+def test_a_spike_of_a_polygon_holds_no_pixel(
+    grid: Any, tmp_path: Path, spoilt: list[tuple[float, float]]
+) -> None:
+    """Fault: what make_valid leaves as a line is burnt, and all pixels that it touches counted."""
+    corners = [(93.101, 35.001), *spoilt, (93.201, 35.001)]
+    path = write_shapes(tmp_path / "p.gpkg", [shapely.Polygon(corners), ISLAND])
+    assert vector_inside(path, None, None, grid)(grid).sum() == 10 * 10 + 25
+
+
+def test_of_a_collection_its_polygons_count(grid: Any, tmp_path: Path) -> None:
+    mixed = shapely.GeometryCollection(
+        [shapely.MultiPolygon([ISLAND]), shapely.LineString([(92.9, 35.0), (93.2, 35.1)])]
+    )
+    path = write_shapes(tmp_path / "p.geojson", [mixed], geometry_type="GeometryCollection")
+    assert vector_inside(path, None, None, grid)(grid).sum() == 25
+
+
+def test_a_polygon_without_area_is_none(grid: Any, tmp_path: Path) -> None:
+    flat = shapely.Polygon([(93.0, 35.0), (93.1, 35.0), (93.2, 35.0)])
+    path = write_shapes(tmp_path / "p.gpkg", [flat])
+    with pytest.raises(RasterError, match="no polygons"):
+        vector_inside(path, None, None, grid)
+
+
 def test_shapes_of_another_crs_are_moved(grid: Any, tmp_path: Path) -> None:
     move = Transformer.from_crs("EPSG:4326", "EPSG:32646", always_xy=True).transform
     # Straight lines bend between CRSs: corners every hundredth of a degree keep them straight.
