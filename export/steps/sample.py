@@ -83,12 +83,11 @@ def _sample(
     features = [one for one in described if one.name in learned]
     auxiliary = [one for one in described if one.name not in learned]
     target = settings.target
+    named = {"target": target.name, "target_sd": f"{target.name}_sd"}
+    # A target may take the name of a column that the site table fills otherwise, as thaw_depth_m.
+    others = sites.drop(columns=set(named.values()) - set(named), errors="ignore")
     frame = pd.concat(
-        [
-            sites.rename(columns={"target": target.name, "target_sd": f"{target.name}_sd"}),
-            pd.DataFrame(values, columns=list(stack.names)),
-        ],
-        axis=1,
+        [others.rename(columns=named), pd.DataFrame(values, columns=list(stack.names))], axis=1
     )
     samples = write_samples(
         study.folder, frame, features, target, _provenance(context, region, stack), auxiliary

@@ -3,9 +3,9 @@
 In: nested values, as TOML has them. Out: a frozen `StudySettings`; pydantic names every fault.
 """
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from export.covariates.settings import CovariateSettings
 from export.paths import is_vector
@@ -13,6 +13,26 @@ from gee.grid import PLATEAU_PIXEL_DEG
 from gee.settings import CompositeSettings, EarthEngineSettings
 from local_ml.settings import LearningSettings, Settings
 from local_ml.sites.settings import SiteTableSettings
+
+PLACE_COLUMNS = ("row", "col", "group")
+"""Columns of the samples whose names a target could take, unlike those of the field table."""
+SITE_COLUMNS = (
+    "site_id", "longitude", "latitude", *PLACE_COLUMNS, "method", "campaign", "split", "target",
+    "target_sd", "depth_top_m", "depth_bottom_m", "support_m", "thaw_depth_m", "year",
+    "elevation_m", "n_rows", "file_row",
+)  # fmt: skip
+"""Columns of the screened sites, beside which the covariates are put."""
+TILE_BANDS = ("region",)
+
+
+def _free_name(covariate: CovariateSettings) -> CovariateSettings:
+    held = ((SITE_COLUMNS, "table of sites has a column"), (TILE_BANDS, "tiles have a band"))
+    for taken, holder in held:
+        if covariate.name in taken:
+            raise ValueError(
+                f"name = '{covariate.name}': the {holder} of that name; call it otherwise"
+            )
+    return covariate
 
 
 class RegionSettings(Settings):
@@ -147,7 +167,7 @@ class StudySettings(LearningSettings):
         description="candidate covariates that Earth Engine computes; they come after those of "
         "[[covariates]]. Without this table Earth Engine is not asked",
     )
-    covariates: tuple[CovariateSettings, ...] = Field(
+    covariates: tuple[Annotated[CovariateSettings, AfterValidator(_free_name)], ...] = Field(
         (),
         description="candidate covariates from rasters; the selection keeps what the sites support",
     )
@@ -184,6 +204,15 @@ class StudySettings(LearningSettings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"covariates named more than once: {', '.join(twice)}")
-        if self.target.name in names:
-            raise ValueError(f"covariate '{self.target.name}' bears the name of the target")
+        for taken in (self.target.name, f"{self.target.name}_sd"):
+            if taken in names:
+                raise ValueError(
+                    f"covariates[{names.index(taken) + 1}].name: the samples have a column "
+                    f"'{taken}' for the target; call the covariate otherwise"
+                )
+        if self.target.name in PLACE_COLUMNS:
+            raise ValueError(
+                f"target.name: the samples have a column '{self.target.name}' of their own; call "
+                "the target otherwise"
+            )
         return self

@@ -34,6 +34,32 @@ def test_what_was_averaged_inverted_and_divided_is_said(
         assert note in log
 
 
+def test_the_target_may_be_the_depth_of_thaw(
+    alm90: Alm90, fresh: Callable[..., Path], plateau_values: tuple[Path, dict[str, Any]]
+) -> None:
+    """Fault: the samples have the column twice, and training refuses them."""
+    sites = plateau_values[1]["sites"]
+    columns = {
+        name: column
+        for name, column in sites["columns"].items()
+        if name in ("site_id", "longitude", "latitude")
+    }
+    columns["thaw_depth_m"] = sites["columns"]["vwc"]
+    folder = fresh(
+        target={"name": "thaw_depth_m", "unit": "m", "maximum": 100.0},
+        sites={"file": sites["file"], "columns": columns},
+        covariates=plateau_values[1]["covariates"][:2],
+    )
+    assert alm90("sites", folder).exit_code == 0
+    done = alm90("sample", folder)
+    assert done.exit_code == 0, done.stderr
+    header = (folder / "samples.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert header.count("thaw_depth_m") == 1
+    screened = {one["site_id"]: one for one in records(folder / "sites" / "screened.csv")}
+    for record in records(folder / "samples.csv"):
+        assert record["thaw_depth_m"] == screened[record["site_id"]]["target"] != ""
+
+
 def test_a_site_called_na_keeps_its_name(
     alm90: Alm90, fresh: Callable[..., Path], plateau_values: tuple[Path, dict[str, Any]]
 ) -> None:

@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 
+from export.covariates.tiles import REGION_BAND
 from export.errors import StudyError
 from export.study import Study, StudySettings, parse_study
+from export.study.settings import PLACE_COLUMNS, SITE_COLUMNS, TILE_BANDS
 from export.study.template import study_template
-from gee.settings import EarthEngineSettings
+from gee.catalogue import catalogue
+from gee.settings import CompositeSettings, EarthEngineSettings
+from local_ml.sample_cells import columns_of
+from local_ml.settings import TargetSettings
+from local_ml.sites.schema import sites_schema
 
 REGION = "[region]\nwest = 92.0\nsouth = 34.0\neast = 94.0\nnorth = 36.0\n"
 
@@ -119,6 +125,39 @@ def test_a_covariate_named_twice_is_refused() -> None:
 
 def test_a_covariate_may_not_bear_the_name_of_the_target() -> None:
     assert "target" in fault_of(REGION + "[[covariates]]\nname = 'vwc'\nfile = 'a.tif'\n")
+
+
+@pytest.mark.parametrize("name", [*SITE_COLUMNS, *TILE_BANDS])
+def test_a_covariate_may_not_bear_the_name_of_a_column_that_is_there(name: str) -> None:
+    """Fault: told after hours of sampling, with the advice to sample again."""
+    entries = [f"[[covariates]]\nname = '{one}'\nfile = 'a.tif'\n" for one in ("twi", name)]
+    message = fault_of(REGION + "".join(entries))
+    assert f"study.toml, line 9: covariates[2]: name = '{name}': the t" in message
+    assert "of that name; call it otherwise" in message
+
+
+def test_the_names_that_are_taken_are_those_of_the_tables() -> None:
+    """Fault: a column that is added to a table, and a covariate may still be called so."""
+    target = TargetSettings()
+    assert set(SITE_COLUMNS) == set(sites_schema().columns)
+    assert set(TILE_BANDS) == {REGION_BAND}
+    of_samples = set(columns_of((), target)) - {target.name, f"{target.name}_sd"}
+    assert of_samples < set(SITE_COLUMNS)
+    every = set(catalogue(CompositeSettings()))
+    assert every.isdisjoint({*SITE_COLUMNS, *TILE_BANDS}), "nor may Earth Engine's"
+    refused_by_the_field_table = {"site_id", "longitude", "latitude", "method", "split"}
+    assert {*PLACE_COLUMNS} == of_samples - refused_by_the_field_table
+
+
+@pytest.mark.parametrize("name", ["site_id", "longitude", "latitude", "method", "split", "row",
+                                  "col", "group"])  # fmt: skip
+def test_a_target_may_not_bear_the_name_of_a_column_of_the_samples(name: str) -> None:
+    assert f"'{name}'" in fault_of(REGION + f"[target]\nname = '{name}'\n")
+
+
+def test_a_covariate_may_not_be_called_as_the_targets_error_is() -> None:
+    text = "[target]\nname = 'ald'\n[[covariates]]\nname = 'ald_sd'\nfile = 'a.tif'\n"
+    assert "covariates[1].name: the samples have a column 'ald_sd'" in fault_of(REGION + text)
 
 
 def test_broken_toml_is_refused_with_its_place() -> None:
