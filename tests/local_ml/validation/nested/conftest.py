@@ -1,4 +1,4 @@
-"""A baseline that is small enough for tests, and what is validated once for many of them."""
+"""What is validated once for many tests of the nested score."""
 
 from typing import NamedTuple
 
@@ -9,13 +9,6 @@ from local_ml.domain import DomainSample
 from local_ml.samples import SampleTable
 from local_ml.validation import nested as validation
 from local_ml.validation.nested import ValidationResult, validate
-
-SMALL = 20
-
-
-@pytest.fixture(autouse=True)
-def _small_baseline(monkeypatch):
-    monkeypatch.setattr(validation, "BASELINE_TREES", SMALL)
 
 
 class Surrounded(NamedTuple):
@@ -30,9 +23,7 @@ class Surrounded(NamedTuple):
 @pytest.fixture(scope="session")
 def _validated():
     cache = Memory()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation, "BASELINE_TREES", SMALL)
-        return validate(sample_table(), SETTINGS, cache=cache), cache.folds
+    return validate(sample_table(), SETTINGS, cache=cache), cache.folds
 
 
 @pytest.fixture
@@ -55,7 +46,6 @@ def surrounded():
     table, domain = scattered()
     fit_and_predict, fitted = validation.fit_and_predict, []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation, "BASELINE_TREES", SMALL)
         patch.setattr(
             validation, "fit_and_predict", lambda *a: fitted.append(a[2]) or fit_and_predict(*a)
         )
