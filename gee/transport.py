@@ -4,26 +4,34 @@ In: requests in the style of httplib2, as the client sends them. Out: answers in
 
 The client's own connection has no deadline until after it is initialised, which takes half a
 minute at a dead address, and holds ten connections; a deadline of `requests` counts from one byte
-to the next, so a server that drips holds a request for ever.
+to the next, so a server that drips holds a request for ever. Here each wait for a byte is as long
+as what is left of the request's own deadline, be it of the headers, the body or a redirection.
 """
 
+import io
 import json
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
+from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
 import httplib2
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 CONNECT_S = 5.0
 """Seconds within which a server must accept a connection."""
-CHUNK_BYTES = 2**16
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 QUOTA_HEADER = "x-earth-engine-quota-status"
 """Says `parallelism_restricted=true` once the month's quota of a noncommercial project is used."""
+
+_until: ContextVar[float] = ContextVar("until")
+"""When the request of this thread is to have its whole answer, on the monotonic clock."""
 
 
 class Transport:
@@ -43,7 +51,7 @@ class Transport:
         self._session.trust_env = urlsplit(address).hostname not in LOOPBACK
         # Else what ~/.netrc says of a host would take the place of the token.
         self._session.auth = lambda request: request
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections)
+        adapter = _Adapter(pool_connections=4, pool_maxsize=connections)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -66,19 +74,21 @@ class Transport:
             no connection, or one that broke.
         """
         del redirections, connection_type
-        started = time.monotonic()
-        timeout = (min(CONNECT_S, self.deadline_s), self.deadline_s)
+        before = _until.set(time.monotonic() + self.deadline_s)
         try:
             with self._session.request(
-                method, uri, data=body, headers=headers, timeout=timeout, stream=True
+                method, uri, data=body, headers=headers, stream=True
             ) as response:
-                content = self._content(response, started)
+                content = response.raw.read(decode_content=True)
         except requests.exceptions.SSLError:
             raise
-        except (requests.exceptions.ReadTimeout, ReadTimeoutError) as error:
-            raise self._too_late() from error
-        except (requests.exceptions.RequestException, HTTPError) as error:
+        except (requests.exceptions.RequestException, HTTPError, TimeoutError) as error:
+            if _is_too_late(error):
+                message = f"no whole answer within {self.deadline_s:g} s"
+                raise TimeoutError(message) from error
             raise ConnectionError(f"{_host(uri)}: {_reason(error)}") from error
+        finally:
+            _until.reset(before)
         fields = {name.lower(): value for name, value in response.headers.items()}
         # The client would warn through `warnings`, once a call site and not once a session.
         if "parallelism_restricted=true" in fields.pop(QUOTA_HEADER, ""):
@@ -89,17 +99,95 @@ class Transport:
         """Close the connections that are kept open."""
         self._session.close()
 
-    def _content(self, response: requests.Response, started: float) -> bytes:
-        """Return the body as it comes: waiting for whole chunks would outlast the deadline."""
-        parts = []
-        while part := response.raw.read1(CHUNK_BYTES, decode_content=True):
-            parts.append(part)
-            if time.monotonic() - started > self.deadline_s:
-                raise self._too_late()
-        return b"".join(parts)
 
-    def _too_late(self) -> TimeoutError:
-        return TimeoutError(f"no whole answer within {self.deadline_s:g} s")
+class _Answer(HTTPResponse):
+    """An answer whose status, headers and body together come before the deadline."""
+
+    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_UntilDeadline(sock, self.fp.detach()))
+
+
+class _UntilDeadline(io.RawIOBase):
+    """The bytes of a socket, each waited for no longer than the deadline lets."""
+
+    def __init__(self, sock: Any, inner: io.RawIOBase) -> None:
+        super().__init__()
+        self._sock, self._inner = sock, inner
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_left())
+        return self._inner.readinto(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._inner.close()
+        super().close()
+
+
+class _Connection(HTTPConnection):
+    """A connection over which requests go, and answers come, before the deadline."""
+
+    response_class = _Answer
+
+    def send(self, data: Any) -> None:
+        """Send a part of a request; an earlier request may have opened the connection."""
+        if self.sock is None:
+            self.connect()
+        self.sock.settimeout(_left())
+        super().send(data)
+
+
+class _SecureConnection(HTTPSConnection, _Connection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Sends requests, and those that redirections lead to, over such connections."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def send(self, request: Any, *args: Any, **options: Any) -> requests.Response:
+        left = _left()
+        options["timeout"] = (min(CONNECT_S, left), left)
+        return super().send(request, *args, **options)
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}
+
+
+def _left() -> float:
+    """Return the seconds that are left for the request of this thread."""
+    left = _until.get() - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _is_too_late(error: Exception) -> bool:
+    """Tell what the deadline ended from what broke; a server that is not there is told as such."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return False
+    of_waiting = (requests.exceptions.ReadTimeout, ReadTimeoutError, TimeoutError)
+    return isinstance(error, of_waiting) or time.monotonic() >= _until.get()
 
 
 class WholeAnswers:
