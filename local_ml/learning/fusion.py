@@ -158,7 +158,8 @@ def linear_calibration(
     share = weight / weight.sum()
     centre, level = float(share @ fused), float(share @ observed)
     spread = float(share @ (fused - centre) ** 2)
-    if spread <= np.finfo(float).eps * (1 + centre**2):
+    variance = float(share @ (observed - level) ** 2)
+    if spread <= _rounding(centre, variance):
         return Calibration(level - centre, 1.0, 1.0, 0.0)
     slope = float(share @ ((fused - centre) * (observed - level))) / spread
     residual = observed - level - slope * (fused - centre)
@@ -282,8 +283,20 @@ def _dialled(
     share = weight / weight.sum()
     centre, level = float(share @ fused), float(share @ observed)
     spread = float(share @ (fused - centre) ** 2)
-    if spread <= np.finfo(float).eps * (1 + centre**2):
+    variance = float(share @ (observed - level) ** 2)
+    if spread <= _rounding(centre, variance):
         return level - slope * centre, slope
-    full = sqrt(float(share @ (observed - level) ** 2) / spread)
+    full = sqrt(variance / spread)
     turned = slope + dial * (full - slope)
     return level - turned * centre, turned
+
+
+def _rounding(centre: float, variance: float) -> float:
+    """Return the variance up to which predictions are taken for constant, in whatever unit.
+
+    Parameters
+    ----------
+    centre : mean of the predictions
+    variance : of the observations
+    """
+    return float(np.finfo(float).eps) * (variance + centre**2)

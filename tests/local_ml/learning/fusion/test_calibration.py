@@ -17,6 +17,35 @@ def test_an_exact_line_is_found():
     assert (found.slope, found.intercept) == pytest.approx((1.7, 0.2))
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e-8, 1e12])
+@pytest.mark.parametrize("dial", [0.0, 1.0])
+def test_the_line_does_not_go_by_the_unit_of_the_target(unit, dial):
+    # Fault: predictions in kg m-2 s-1 taken for constant, so that no line is fitted to them.
+    random = np.random.default_rng(6)
+    predictions = random.normal(size=(60, 2))
+    observed = 1.8 * predictions.mean(axis=1) + 0.2 + 0.3 * random.normal(size=60)
+    settings = FusionSettings(variance_dial=dial)
+    one, other = (
+        fit_fusion(held_out(factor * predictions), factor * observed, UNBOUNDED, settings)
+        for factor in (1, unit)
+    )
+    assert one.slope > 1.5
+    assert other.slope == pytest.approx(one.slope, rel=1e-9)
+    assert other.intercept == pytest.approx(unit * one.intercept, rel=1e-9)
+    assert other.weights == pytest.approx(one.weights, rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("centre", [0.0, 0.3])
+def test_predictions_that_differ_by_rounding_alone_are_a_constant(unit, centre):
+    # Fault: a slope of 1e16 through the last digits of four members that all say the mean.
+    random = np.random.default_rng(7)
+    fused = unit * (centre + 1e-17 * random.normal(size=30))
+    observed = unit * (centre + random.normal(size=30))
+    found = linear_calibration(fused, observed, np.ones(30))
+    assert (found.slope, found.standard_error) == (1, 0)
+
+
 def test_a_slope_within_its_error_of_one_is_taken_for_one():
     random = np.random.default_rng(5)
     fused = random.normal(size=60)
