@@ -16,11 +16,21 @@ import pandera.pandas as pa
 
 from local_ml.errors import SampleTableError
 from local_ml.features import Feature
-from local_ml.names import nearest
+from local_ml.names import counted, nearest
 from local_ml.settings import TargetSettings
 
 FAULTS_SHOWN = 20
 TEXT_COLUMNS = ("site_id", "method", "group", "split")
+
+# What rasters and field programs write where a value is missing, and hardly any covariate holds.
+# Smaller ones (-9, 999) are left alone: distances, heights and decibels reach them.
+_FILL_VALUES = np.array(
+    [-99.0, -999.0, -9999.0, -99999.0, -999999.0, -32768.0, -32767.0, 32767.0, 65535.0,
+     -3.4028234663852886e38, 3.4028234663852886e38, -1e30, 1e30, -1e20, 1e20, 9.969209968386869e36],
+    np.float32,
+)  # fmt: skip
+# Bounds are met to rounding: the mean of three values of 0.85 may lie a last digit above.
+_ROUNDING = 1e-9
 
 
 def columns_of(covariates: Sequence[Feature], target: TargetSettings) -> list[str]:
@@ -122,14 +132,14 @@ def _schema_faults(
         "method": pa.Column(str),
         "group": pa.Column(str, filled),
         "split": pa.Column(str, pa.Check.isin(["train", "test"], error="is not train or test")),
-        target.name: number(pa.Check(np.isfinite, error="is not finite")),
+        target.name: number([pa.Check(np.isfinite, error="is not finite"), *_bounds(target)]),
         f"{target.name}_sd": number(
             pa.Check.in_range(0, np.inf, include_max=False, error="is no standard deviation"),
             nullable=True,
         ),
     }
     for feature in covariates:
-        columns[feature.name] = number(_level_check(feature), nullable=True)
+        columns[feature.name] = number(_value_checks(feature), nullable=True)
     try:
         pa.DataFrameSchema(columns, strict=True).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as failure:
@@ -143,12 +153,46 @@ def _schema_faults(
     return []
 
 
-def _level_check(feature: Feature) -> Any:
-    if feature.levels is None:
-        return None
-    return pa.Check.isin(
-        list(map(float, feature.levels)), error=f"is none of the levels {feature.levels}"
-    )
+def _bounds(target: TargetSettings) -> list[Any]:
+    """Return the checks that the target can be what a cell says; infinities are told elsewhere."""
+    low = -np.inf if target.minimum is None else target.minimum
+    high = np.inf if target.maximum is None else target.maximum
+
+    def within(values: pd.Series) -> pd.Series:
+        slack = [_ROUNDING * abs(bound) if np.isfinite(bound) else 0.0 for bound in (low, high)]
+        beyond: pd.Series = (values < low - slack[0]) | (values > high + slack[1])
+        return ~(beyond & (values.abs() < np.inf))
+
+    shown = ["…" if not np.isfinite(bound) else f"{bound:g}" for bound in (low, high)]
+    text = f"lies outside {shown[0]} to {shown[1]} {target.unit}, the target's minimum and maximum"
+    checks = [pa.Check(within, error=text)]
+    if target.transform == "log":
+        checks.append(pa.Check(lambda values: values > 0, error="has no logarithm"))
+    return checks
+
+
+def _value_checks(feature: Feature) -> list[Any]:
+    if feature.levels is not None:
+        told = f"is none of the levels {feature.levels}"
+        return [pa.Check.isin(list(map(float, feature.levels)), error=told)]
+    most = float(np.finfo(np.float32).max)
+    told = "looks like a code for a missing value, far from all others: leave the cell empty"
+    return [
+        pa.Check(lambda values: values.abs() <= most, error="is not finite as float32"),
+        pa.Check(lambda values: ~_fill_values(values), error=told),
+    ]
+
+
+def _fill_values(values: pd.Series) -> pd.Series:
+    """Say which values are known codes, and farther from all others than these spread."""
+    with np.errstate(over="ignore"):  # what no float32 can hold is told elsewhere
+        known = values.astype(np.float32).isin(_FILL_VALUES)
+    others = values[~known & np.isfinite(values)]
+    if others.empty:
+        return known
+    spread = others.max() - others.min()
+    far: pd.Series = (values < others.min() - spread) | (values > others.max() + spread)
+    return known & far
 
 
 def _reason(case: Any, reasons: dict[str, str]) -> str:
@@ -161,7 +205,7 @@ def _told(path: Path, faults: Sequence[tuple[int, str, str]]) -> str:
     lines = [f"  row {row + 2}, column {column}: {reason}" for row, column, reason in faults]
     left = len(lines) - FAULTS_SHOWN
     more = [f"  and {left} more"] if left > 0 else []
-    heading = f"{path} has {len(lines)} faults (the header is row 1):"
+    heading = f"{path} has {counted(len(lines), 'fault')} (the header is row 1):"
     return "\n".join([heading, *lines[:FAULTS_SHOWN], *more])
 
 

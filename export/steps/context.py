@@ -22,11 +22,6 @@ logger = logging.getLogger("export")
 _TILES_NAMED = 4
 
 
-def counted(number: int, noun: str) -> str:
-    """Return '1 tile', '4 tiles'."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def tile_holes(kind: str, failed: Mapping[str, str]) -> list[str]:
     """Say which tiles could not be made, a line a reason (see `Context.tile_holes`)."""
     of_reason: dict[str, list[str]] = {}

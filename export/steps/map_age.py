@@ -4,10 +4,12 @@ In: the map's tags, and what the journal remembers of its tiles. Out: what diffe
 neither knows is not judged.
 """
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from export.covariates.tile_plans import last_planned, outdated_tiles
-from export.errors import RasterError
+from export.errors import RasterError, TileError
 from export.fingerprints import fingerprint
 from export.journal import Journal
 from export.map.map_tile import TileFolders
@@ -15,9 +17,11 @@ from export.map.mosaic import STEP as MOSAIC
 from export.map.predict import STEP as MAP_TILES
 from export.map.tile_parts import TilePart, tile_parts
 from export.map.tile_prediction import TileJob
+from export.parallel import in_order
 from export.rasters.info import read_info
-from export.steps.context import Context, counted
+from export.steps.context import Context
 from export.study import Study
+from local_ml.names import counted
 
 _JOINED = "joined_tiles"
 
@@ -27,6 +31,24 @@ def remember_joined(context: Context) -> None:
     tiles = _map_tiles(context.study, context.journal)
     if tiles is not None and context.journal.made_from(_JOINED, "") != tiles:
         context.journal.record(_JOINED, "", tiles, [])
+
+
+def said_of_the_map(context: Context, step: str) -> list[str]:
+    """Return, as a sentence for a page, why the map is not that of what is there; warn of it.
+
+    Parameters
+    ----------
+    step : that asks
+    """
+    faults = "; ".join(map_faults(context))
+    if not faults:
+        return []
+    study = context.study
+    manifest = json.loads((study.model_folder / "manifest.json").read_text(encoding="utf-8"))
+    force = " --force" if manifest.get("no_skill") else ""
+    remedy = f"`alm90 run {study.folder}{force}` makes it anew"
+    context.warn(step, f"the map is out of date: {faults}; {remedy}")
+    return [f"The map is out of date: {faults}. `alm90 run{force}` makes it anew."]
 
 
 def map_faults(context: Context) -> list[str]:
@@ -44,7 +66,7 @@ def map_faults(context: Context) -> list[str]:
     joined = journal.made_from(_JOINED, "")
     if joined is not None and _map_tiles(study, journal) not in (None, joined):
         found.append("its tiles have changed since they were joined")
-    return found + _tile_faults(study, journal, model)
+    return found + stale_tiles(study, journal, model).told()
 
 
 def _map_tiles(study: Study, journal: Journal) -> str | None:
@@ -57,32 +79,96 @@ def _map_tiles(study: Study, journal: Journal) -> str | None:
     return fingerprint(tiles=hashes)
 
 
-def _tile_faults(study: Study, journal: Journal, model: str) -> list[str]:
-    """Hold the covariate tiles that are there against those that the map's tiles were made from."""
+@dataclass(frozen=True)
+class StaleTiles:
+    """How far the map's tiles are not those of the covariate tiles that are there now.
+
+    Parameters
+    ----------
+    made : how many map tiles there are
+    others : names of those predicted from other covariate tiles, by another model or version
+    gone : names of those of which no covariate tile is left
+    lingering : names of those whose covariate tiles are of earlier settings
+    outdated : how many covariate tiles are of earlier settings, with or without a map tile
+    absent : how many covariate tiles, or parts of large ones, have no map tile yet
+    """
+
+    made: int = 0
+    others: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    lingering: tuple[str, ...] = ()
+    outdated: int = 0
+    absent: int = 0
+
+    def told(self) -> list[str]:
+        """Return what differs, in words."""
+        told = (
+            (len(self.others), f"{len(self.others)} of {self.made} tiles were predicted from other "
+             "covariate tiles than are there now, or by another version of alm90"),
+            (self.outdated, f"{counted(self.outdated, 'covariate tile')} of earlier settings"),
+            (self.absent, f"{counted(self.absent, 'covariate tile')} not in it"),
+            (len(self.gone), f"{counted(len(self.gone), 'tile')} of which no covariate tile is "
+             "left"),
+        )  # fmt: skip
+        return [text for count, text in told if count]
+
+
+def stale_tiles(study: Study, journal: Journal, model: str) -> StaleTiles:
+    """Hold the covariate tiles that are there against those that the map's tiles were made from.
+
+    Where the covariate tiles were removed, or the journal is a new one, nothing is known.
+
+    Parameters
+    ----------
+    model : fingerprint of the model
+    """
     files = sorted((study.covariates_folder / "tiles").glob("*.tif"))
     made = {path.stem for path in (study.map_folder / "tiles").glob("*.tif")}
-    outdated = outdated_tiles(files, last_planned(journal))
-    parts = [part for path in files for part in _parts(path)]
+    parts = [part for found in in_order(_parts, files) for part in found]
     recorded = {part.name: journal.made_from(MAP_TILES, part.name) for part in parts}
     if not made or not any(recorded.values()):
-        return []  # the tiles were removed, or the journal is a new one
+        return StaleTiles()
+    outdated = set(outdated_tiles(files, last_planned(journal)))
     current = [part for part in parts if part.tile not in outdated]
-    others = sum(
-        recorded[part.name] is not None
-        and recorded[part.name] not in _possible(part, study, journal, model)
-        for part in current
-    )
     failed = journal.failures(MAP_TILES)  # told by the step that met them
-    absent = sum(part.name not in made and part.name not in failed for part in current)
-    gone = len(made - recorded.keys())
-    told = (
-        (others, f"{others} of {len(made)} tiles were predicted from other covariate tiles than "
-         "are there now, or by another version of alm90"),
-        (len(outdated), f"{counted(len(outdated), 'covariate tile')} of earlier settings"),
-        (absent, f"{counted(absent, 'covariate tile')} not in it"),
-        (gone, f"{counted(gone, 'tile')} of which no covariate tile is left"),
-    )  # fmt: skip
-    return [text for count, text in told if count]
+    return StaleTiles(
+        made=len(made),
+        others=tuple(
+            part.name
+            for part in current
+            if recorded[part.name] is not None
+            and recorded[part.name] not in _possible(part, study, journal, model)
+        ),
+        gone=tuple(sorted(made - recorded.keys())),
+        lingering=tuple(
+            part.name for part in parts if part.tile in outdated and part.name in made
+        ),
+        outdated=len(outdated),
+        absent=sum(part.name not in made and part.name not in failed for part in current),
+    )
+
+
+def require_fresh_tiles(context: Context, model: str) -> None:
+    """Raise TileError where the map's tiles are not those of the covariate tiles that are there.
+
+    Tiles that are still to be made are holes of the map, and no fault.
+
+    Parameters
+    ----------
+    model : fingerprint of the model
+    """
+    study = context.study
+    stale = stale_tiles(study, context.journal, model)
+    faults = StaleTiles(stale.made, stale.others, stale.gone).told()
+    if stale.lingering:
+        count = counted(len(stale.lingering), "tile")
+        faults.append(f"{count} of covariate tiles of earlier settings")
+    if faults:
+        first = (*stale.others, *stale.gone, *stale.lingering)[0]
+        raise TileError(
+            f"{study.map_folder / 'tiles'}: {'; '.join(faults)} (first: {first}); "
+            f"`alm90 predict {study.folder}` first"
+        )
 
 
 def _parts(path: Path) -> list[TilePart]:

@@ -12,7 +12,7 @@ from export.covariates.provider import AskedWindow, CovariateStack
 from export.covariates.region import region_extents
 from export.covariates.tile_plans import STEP, TilePlan, plan_tiles
 from export.covariates.tile_writing import windows_needed
-from export.steps.context import Context, counted
+from export.steps.context import Context
 from export.steps.probe import probe, tell_hours
 from export.steps.stage import planned_exports
 from export.study.covariates import (
@@ -22,6 +22,7 @@ from export.study.covariates import (
 )
 from gee.errors import ServiceError
 from gee.grid import Tile
+from local_ml.names import counted
 
 _BYTES_A_VALUE = 4
 

@@ -15,9 +15,10 @@ from export.map.mosaic import write_map
 from export.map.predict import Machines, PredictReport, predict_tiles
 from export.progress import Progress
 from export.rasters.remote import gdal_name, is_remote, listed_tiles, remote_tiles
-from export.steps.context import Context, counted, tile_holes
+from export.steps.context import Context, tile_holes
 from export.study import STUDY_FILE
 from local_ml.files import json_bytes, write_whole
+from local_ml.names import counted
 from local_ml.prediction.predictor import Predictor
 
 NO_SKILL_TAG = "no_skill"

@@ -11,9 +11,10 @@ from export.covariates.export_path import PROBE_FILE
 from export.covariates.probe import Kind, Measured, Range, eecu_hours, seconds, to_json
 from export.covariates.provider import AskedWindow, CovariateStack
 from export.covariates.region import Extent
-from export.steps.context import Context, counted
+from export.steps.context import Context
 from gee.errors import RefusedError, TooLargeError
 from local_ml.files import json_bytes, write_whole
+from local_ml.names import counted
 
 TIERS = {"community": 150, "contributor": 1000}
 """EECU-hours that a noncommercial project has in a month."""

@@ -15,8 +15,9 @@ from export.covariates.export_path import ExportPath, choose_path, read_probe
 from export.covariates.provider import CovariateStack
 from export.covariates.tile_writing import windows_needed
 from export.errors import AwaitedFileError
-from export.steps.context import Context, counted
+from export.steps.context import Context
 from export.study import Study
+from local_ml.names import counted
 
 if TYPE_CHECKING:
     from export.covariates.earth_engine import EarthEngineProvider

@@ -22,10 +22,11 @@ from export.covariates.tile_plans import (
 )
 from export.covariates.tile_writing import TilesReport, write_covariate_tiles
 from export.errors import AwaitedFileError, TileError
-from export.steps.context import Context, counted
+from export.steps.context import Context
 from export.steps.sample import reasons_of
 from export.steps.stage import discard_fetched, kept_exports, on_its_path
 from export.study.covariates import needed_by_model, sampled, study_covariates
+from local_ml.names import counted
 from local_ml.samples import read_samples
 
 _DIFFERENCES_SHOWN = 10
@@ -107,23 +108,26 @@ def _warn_of_changes(context: Context, stack: CovariateStack, region: Region) ->
         why = reasons_of(
             stack, [name for name in changed if name in before and name in now], provenance
         )
+        told = _told_changes(changed, why)
+        remedy = f"`alm90 run {study.folder}` brings the model up to date"
         context.warn(
-            "export",
-            f"{', '.join(changed) or 'region or grid'}: changed since the sites were sampled"
-            f"{_told_reasons(why)}; `alm90 run {study.folder}` brings the model up to date",
+            "export", f"{told or 'region or grid: changed since the sites were sampled'}; {remedy}"
         )
         return changed or list(now)
     return ()
 
 
-def _told_reasons(reasons: Mapping[str, Sequence[str]]) -> str:
-    """Return in brackets why covariates have changed; each by name where the reasons differ."""
-    if not reasons:
-        return ""
-    if len(reasons) == 1:
-        return f" ({next(iter(reasons))})"
-    told = [f"{', '.join(names)}: {why}" for why, names in reasons.items()]
-    return f" ({'; '.join(told)})"
+def _told_changes(changed: Sequence[str], reasons: Mapping[str, Sequence[str]]) -> str:
+    """Say which covariates have changed, and why; nothing where there is none.
+
+    Parameters
+    ----------
+    reasons : in words → covariates that each holds for, which need not be all
+    """
+    others = [name for name in changed if not any(name in names for names in reasons.values())]
+    named = [f"{', '.join(names)} ({why})" for why, names in reasons.items()]
+    named += [", ".join(others)] if others else []
+    return f"{'; '.join(named)}: changed since the sites were sampled" if named else ""
 
 
 def _tell_plan(context: Context, plans: Sequence[TilePlan]) -> None:

@@ -34,7 +34,7 @@ def _frame(n=6):
             "method": "ring",
             "group": [f"g{i // 2}" for i in range(n)],
             "split": ["test"] + ["train"] * (n - 1),
-            "vwc": random.random(n),
+            "vwc": 0.8 * random.random(n),
             "vwc_sd": [0.02] * (n - 1) + [np.nan],
         }
     )
@@ -109,6 +109,56 @@ def test_all_faults_in_one_report_with_rows_and_columns(path):
     ):
         assert place in told
     assert "7 faults" in told
+
+
+@pytest.mark.parametrize(
+    ("value", "target", "told"),
+    [
+        ("-999", TARGET, "-999.0 lies outside 0 to 0.85 m3 m-3"),
+        ("0.9", TARGET, "0.9 lies outside 0 to 0.85 m3 m-3"),
+        ("0.851", TARGET, "0.851 lies outside"),
+        ("-1", TargetSettings(maximum=None), "-1.0 lies outside 0 to … m3 m-3"),
+        ("0", TargetSettings(transform="log"), "0.0 has no logarithm"),
+        ("inf", TARGET, "inf is not finite"),
+    ],
+)
+def test_a_target_that_cannot_be(path, value, target, told):
+    # Fault: a missing code of another's table learned as a moisture of -999.
+    _cell(path, 3, "vwc", value)
+    with pytest.raises(SampleTableError) as caught:
+        read_samples(path, target)
+    assert f"row 5, column vwc: {told}" in str(caught.value)
+    assert "has 1 fault (" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["0", "0.85", "0.8500000000000001"])
+def test_a_target_at_its_bounds(path, value):
+    # Fault: the mean of sites at saturation, which rounding puts a last digit above it, refused.
+    _cell(path, 3, "vwc", value)
+    assert read_samples(path, TARGET).target[3] == float(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("-9999", "-9999.0 looks like a code for a missing value"),
+        ("-3.4028234663852886e+38", "looks like a code for a missing value"),
+        ("inf", "inf is not finite"),
+        ("1e39", "1e\\+39 is not finite as float32"),
+    ],
+)
+def test_a_covariate_that_cannot_be(path, value, told):
+    # Fault: the fill value of a raster learned as a wetness, or infinity silently as missing.
+    _cell(path, 3, "ndvi", value)
+    with pytest.raises(SampleTableError, match=f"row 5, column ndvi: .*{told}"):
+        read_samples(path, TARGET)
+
+
+def test_a_covariate_that_reaches_a_code(path):
+    # Fault: a height of -99 m or a class of 65535 that lies among its like, refused as a code.
+    for row, value in enumerate(["-99", "-80", "-120", "-101", "-70", "-99.5"]):
+        _cell(path, row, "twi", value)
+    assert read_samples(path, TARGET).values[0, 0] == -99
 
 
 def test_a_site_that_is_there_twice(path):
