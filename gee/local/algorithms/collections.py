@@ -31,9 +31,9 @@ def load_images(id: str, version: int | None) -> Collection:  # noqa: A002
 
 
 @algorithm("Collection.loadTable")
-def load_table(tableId: str, version: int) -> Collection:
+def load_table(tableId: str, version: int | None) -> Collection:
     """The feature collection of an asset."""
-    if version != -1:
+    if version not in (None, -1):
         raise NotImplementedHereError("versions of an asset")
     return current_catalogue().table(tableId)
 

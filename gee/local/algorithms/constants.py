@@ -29,9 +29,9 @@ def constant(value: Any) -> Image:
 
 
 @algorithm("Image.load")
-def load(id: str, version: int) -> Image:  # noqa: A002
+def load(id: str, version: int | None) -> Image:  # noqa: A002
     """The image of an asset."""
-    if version != -1:
+    if version not in (None, -1):
         raise NotImplementedHereError("versions of an asset")
     return current_catalogue().image(id)
 

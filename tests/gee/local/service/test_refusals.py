@@ -46,6 +46,18 @@ class TestRefusals:
         with pytest.raises(ee.EEException, match="spherical"):
             ee.Geometry.Point(0, 0).distance(ee.Geometry.Point(1, 1), 1, None, True).getInfo()
 
+    @pytest.mark.parametrize(
+        ("name", "asset"),
+        [("Collection.loadTable", {"tableId": "SITES"}), ("Image.load", {"id": "PLACES"})],
+    )
+    def test_a_version_of_an_asset_is_refused_unless_it_is_the_latest(
+        self, service: LocalEarthEngine, name: str, asset: dict[str, str]
+    ) -> None:
+        """Fault: none given, which older clients mean by the latest, is refused."""
+        for version, wanted in ((None, 200), (-1, 200), (7, 501)):
+            body = invocation(name, **asset, version=version)
+            assert post(service, "value:compute", body)[0] == wanted
+
     def test_a_value_of_an_unknown_type_is_refused(self, service: LocalEarthEngine) -> None:
         """Fault: a description made up."""
         with pytest.raises(ee.EEException, match="Array"):
