@@ -32,7 +32,12 @@ _MEMBERS = {
 
 
 def write_report(
-    study: Study, path: Path, *, provenance: dict[str, str], holes: Sequence[str] = ()
+    study: Study,
+    path: Path,
+    *,
+    provenance: dict[str, str],
+    holes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> list[Path]:
     """Write the report of a study.
 
@@ -42,6 +47,7 @@ def write_report(
     provenance : what else the page is to say of its making, such as the software's version;
         no dates, lest the same study give another page
     holes : what could not be made although the run went on; each a sentence
+    warnings : what is known of the study beyond its files, each a sentence
 
     Returns
     -------
@@ -55,7 +61,8 @@ def write_report(
         where a result file cannot be read; of the map or beside it, a `RasterError`.
     """
     data = read_report_data(study)
-    context = _context(study, data, provenance) | _evidence(data) | {"holes": list(holes)}
+    context = _context(study, data, provenance) | _evidence(data)
+    context |= {"holes": list(holes), "warnings": list(warnings)}
     page = _environment().get_template("template.html").render(context)
     write_whole(path, page.encode())
     return [path]

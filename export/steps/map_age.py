@@ -140,9 +140,7 @@ def stale_tiles(study: Study, journal: Journal, model: str) -> StaleTiles:
             and recorded[part.name] not in _possible(part, study, journal, model)
         ),
         gone=tuple(sorted(made - recorded.keys())),
-        lingering=tuple(
-            part.name for part in parts if part.tile in outdated and part.name in made
-        ),
+        lingering=tuple(part.name for part in parts if part.tile in outdated and part.name in made),
         outdated=len(outdated),
         absent=sum(part.name not in made and part.name not in failed for part in current),
     )

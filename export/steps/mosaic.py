@@ -9,7 +9,7 @@ from export.map.mosaic import write_map
 from export.map.tile_parts import tile_parts
 from export.rasters.info import read_info
 from export.steps.context import Context
-from export.steps.map_age import remember_joined
+from export.steps.map_age import remember_joined, require_fresh_tiles
 from export.steps.predict import skill_tags
 from export.study.grid import study_region
 from local_ml.prediction.predictor import Predictor
@@ -46,6 +46,7 @@ def mosaic_step(context: Context) -> None:
             f"{len(others)} map tiles were predicted by another model than {study.model_folder} "
             f"holds now (first: {others[0]}); `alm90 predict {study.folder}` first"
         )
+    require_fresh_tiles(context, predictor.fingerprint)
     folders = TileFolders.of(study.map_folder, settings.map.companion)
     for needed in folders.all:
         context.require(needed, "predict")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from export.fingerprints import fingerprint
 from export.steps.context import Context
+from export.steps.map_age import said_of_the_map
 from export.study import Study
 
 
@@ -24,6 +25,7 @@ def report_step(context: Context) -> None:
         *sorted(study.map_folder.glob("*.tif")),
     ]
 
+    said = said_of_the_map(context, "report")
     # Of whatever run they were left by: they stay until the tile is made.
     holes = [
         f"{what} {name}: {why}"
@@ -35,7 +37,9 @@ def report_step(context: Context) -> None:
         from export.report import write_report
 
         provenance = {"software": f"alm90 {version('alm90')}"}
-        files = write_report(study, study.report_file, provenance=provenance, holes=holes)
+        files = write_report(
+            study, study.report_file, provenance=provenance, holes=holes, warnings=said
+        )
         return files, study.report_file.name
 
     inputs = {
@@ -46,6 +50,7 @@ def report_step(context: Context) -> None:
         },
         "settings": fingerprint(study=study.settings.decisive()),
         "holes": holes,
+        "said": said,
     }
     context.once("report", inputs, work)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from export.covariates.tile_plans import STEP as TILES
 from export.fingerprints import fingerprint
 from export.steps.context import Context
+from export.steps.map_age import said_of_the_map
 from export.study import Study
 
 
@@ -23,7 +24,7 @@ def view_step(context: Context) -> None:
     ]
     if study.region_mask_file.exists():
         parts.append(study.region_mask_file)
-    altered, said = altered_tiles(context), said_of_the_map(context)
+    altered, said = altered_tiles(context), said_of_the_map(context, "view")
 
     def work() -> tuple[list[Path], str]:
         from export.view import write_view
@@ -64,18 +65,6 @@ def altered_tiles(context: Context) -> set[str]:
     return set(altered)
 
 
-def said_of_the_map(context: Context) -> list[str]:
-    """Return, as a sentence for the page, why the map is not that of what is there; warn of it."""
-    from export.steps.map_age import map_faults
-
-    faults = "; ".join(map_faults(context))
-    if not faults:
-        return []
-    remedy = f"`alm90 run {context.study.folder}` makes it anew"
-    context.warn("view", f"the map is out of date: {faults}; {remedy}")
-    return [f"The map is out of date: {faults}. `alm90 run` makes it anew."]
-
-
 def _raster_mask(context: Context) -> str | None:
     """Return the mask that the view reads where the user put it."""
     region = context.study.settings.region
@@ -102,7 +91,7 @@ def geemap_step(context: Context, answered: Study | None, basemap: str | None) -
             "composites are left out, since they are computed in this process alone; "
             f"`alm90 view {study.folder} --geemap --serve` answers the browser, too",
         )
-    altered, said = altered_tiles(context), said_of_the_map(context)
+    altered, said = altered_tiles(context), said_of_the_map(context, "view")
     made = study_map(answered or study, context.progress, basemap, altered, said)
     write_page(made, study.geemap_file)
     context.tell("view", f"{study.geemap_file}: open it in a browser that has a network")
