@@ -69,7 +69,9 @@ def test_tiles_of_changed_scenes_do_not_meet_an_old_model(earth_engine_study: An
     raise_pixel(study.folder / "scenes" / "upa.tif", 1)
     done = study.alm90("export")
     assert done.exit_code == 3
-    assert "twi: changed since the sites were sampled" in " ".join(done.output.split())
+    assert "twi (scene upa.tif of MERIT/Hydro/v1_0_1): changed since the" in " ".join(
+        done.output.split()
+    )
 
 
 @pytest.mark.parametrize("touch", [False, True])

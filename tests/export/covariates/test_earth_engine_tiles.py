@@ -151,7 +151,10 @@ def test_one_changed_setting_asks_for_its_covariate_alone(
     assert study.tile_bytes() == before
     sent = len(study.pixel_requests())
     early = study.alm90("export")
-    assert "warning: twi: changed since the sites were sampled" in early.stdout
+    assert (
+        "warning: twi (setting earthengine.terrain.least_gradient): changed since the sites"
+        in early.stdout
+    )
     # The tiles no longer hold what the sites' samples do, so a model must not see them.
     assert early.exit_code == 3
     assert "sampled values are not what their tiles hold" in early.stderr

@@ -150,11 +150,11 @@ def test_the_export_says_why_too(earth_engine_study: Any) -> None:
     raise_all(study.folder / "scenes" / "upa.tif")
     one = " ".join(study.alm90("export").output.split())
     why = "scene upa.tif of MERIT/Hydro/v1_0_1"
-    assert f"twi: changed since the sites were sampled ({why}); `alm90 run" in one
+    assert f"twi ({why}): changed since the sites were sampled; `alm90 run" in one
     study.write(covariates=[{"name": "wetness", "file": "rasters/wetness.tif", "maximum": 0.5}])
     two = " ".join(study.alm90("export").output.split())
-    assert "(wetness: settings covariates.wetness.maximum, " in two
-    assert f"; twi: {why}); `alm90 run" in two
+    assert "wetness (settings covariates.wetness.maximum, " in two
+    assert f"; twi ({why}): changed since the sites were sampled; `alm90 run" in two
 
 
 def test_a_raster_that_comes_from_earth_engine_now(earth_engine_study: Any) -> None:
