@@ -126,7 +126,7 @@ COVARIATES: dict[str, Any] = {
 }
 
 COUNTS = {
-    "schema_version": 1, "region": 1200, "predicted": 1100, "clipped": 11, "missing": 100,
+    "schema_version": 1, "region": 1200, "predicted": 1100, "clipped": 11, "missing": 97,
     "unseen_levels": 3, "outside_area": 77,
 }  # fmt: skip
 
