@@ -88,7 +88,8 @@ def test_the_saved_model_adds_what_the_pipeline_adds(tmp_path, transform):
     target = np.exp(0.4 * X[:, 0] - 1 + 0.2 * random.normal(size=90))
     table = table_of(target, X)
     bounds = TargetSettings(minimum=0.0, maximum=3.0, transform=transform)
-    result = train(table, settings_of(target=bounds), tmp_path / "model")
+    few = ValidationSettings(folds=2, designs=("grouped",), workers=1)
+    result = train(table, settings_of(target=bounds, validation=few), tmp_path / "model")
     assert result.fitted.rule.residual
     predictor = Predictor.load(tmp_path / "model")
     got = predictor.predict(dict(zip(table.names, table.values.T, strict=True)))
