@@ -15,7 +15,6 @@ goes on where it was.
 """
 
 import argparse
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from known_truth.real_sets import NAMES, read_set
 from known_truth.scoring import LIGHT, score_table, score_world, settings_key
 from known_truth.summary import tables
 from known_truth.worlds import FAMILIES, FRESH, SITES, make_world
+from resumed import append_line, read_lines
 
 from local_ml.settings import LearningSettings
 
@@ -67,8 +67,7 @@ def measure(
     done = {(entry["family"], entry["world"]) for entry in read(out, key)}
     left = [job for job in jobs if job not in done]
     for entry in _finished(left, workers, data, settings, sites, fresh):
-        with out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key} | entry) + "\n")
+        append_line(out, {"key": key} | entry)
         print(f"{entry['family']} {entry['world']}: {entry['cpu_seconds']} CPU s", flush=True)
 
 
@@ -78,14 +77,8 @@ def read(out: Path, key: str) -> list[dict[str, Any]]:
     A line that a stopped run left unfinished is left out, and so is the second of two that runs
     at the same time wrote of one world.
     """
-    if not out.exists():
-        return []
     entries: dict[Job, dict[str, Any]] = {}
-    for line in out.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue
+    for entry in read_lines(out):
         if entry["key"] == key:
             entries.setdefault((entry["family"], entry["world"]), entry)
     return list(entries.values())

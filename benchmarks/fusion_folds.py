@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from known_truth.contenders import Fitted, stacking
-from known_truth.scoring import LIGHT
+from known_truth.scoring import LIGHT, settings_key
 from known_truth.summary import mean_of
 from known_truth.worlds import World, make_world
 from resumed import resumed
@@ -37,9 +37,9 @@ def main() -> None:
     options = parser.parse_args()
     for family in FAMILIES:
         numbers = range(FIRST, FIRST + options.worlds)
-        keys = [{"family": family, "world": number} for number in numbers]
-        entries = resumed(options.out, keys, measure)
-        summarise(family, [e["rmse"] for e in entries if e["family"] == family])
+        worlds = [{"family": family, "world": number} for number in numbers]
+        entries = resumed(options.out, {"learning": settings_key(LIGHT)}, worlds, measure)
+        summarise(family, [entry["rmse"] for entry in entries])
 
 
 def measure(family: str, world: int) -> dict[str, Any]:

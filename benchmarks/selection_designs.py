@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from resumed import resumed
+from resumed import digest, resumed
 from selection_rules import make_world, map_rmse
 
 from export.plateau.fieldwork import plan_visits
@@ -27,7 +27,12 @@ from local_ml.domain import DomainSample
 from local_ml.folds.splitters import places_of
 from local_ml.learning.selection import select_features
 from local_ml.randomness import stream
-from local_ml.settings import EnsembleSettings, SelectionSettings, ValidationSettings
+from local_ml.settings import (
+    EnsembleSettings,
+    LearningSettings,
+    SelectionSettings,
+    ValidationSettings,
+)
 
 DEFAULT = "random+grouped"
 DESIGNS = (DEFAULT, "random+knndm", "knndm", "random+grouped+knndm")
@@ -41,9 +46,10 @@ def main() -> None:
     parser.add_argument("--rule", default=SelectionSettings().rule, help="selection.rule")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    measure = partial(one_world, side=options.side, decoys=options.decoys, rule=options.rule)
-    keys = [{"world": world} for world in range(options.worlds)]
-    summarise(resumed(options.out, keys, measure))
+    given = {"side": options.side, "decoys": options.decoys, "rule": options.rule}
+    settings = given | {"defaults": digest(LearningSettings().decisive())}
+    worlds = [{"world": world} for world in range(options.worlds)]
+    summarise(resumed(options.out, settings, worlds, partial(one_world, **given)))
 
 
 def one_world(world: int, side: int, decoys: int, rule: str) -> dict[str, Any]:

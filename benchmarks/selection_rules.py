@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from resumed import resumed
+from resumed import digest, resumed
 
 from export.plateau.fields import random_field
 from export.plateau.fieldwork import plan_visits
@@ -29,7 +29,7 @@ from local_ml.learning.learners import lighten
 from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.randomness import stream
 from local_ml.samples import SampleTable
-from local_ml.settings import EnsembleSettings, SelectionSettings
+from local_ml.settings import EnsembleSettings, LearningSettings, SelectionSettings
 
 MEASUREMENT_SD = 0.025  # m3 m-3, between those of the ring and of radar
 TREES = 200
@@ -43,9 +43,10 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=500, help="rows and columns of a world")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    measure = partial(one_world, side=options.side, decoys=options.decoys)
-    keys = [{"world": world} for world in range(options.worlds)]
-    summarise(resumed(options.out, keys, measure))
+    given = {"side": options.side, "decoys": options.decoys}
+    settings = given | {"defaults": digest(LearningSettings().decisive())}
+    worlds = [{"world": world} for world in range(options.worlds)]
+    summarise(resumed(options.out, settings, worlds, partial(one_world, **given)))
 
 
 def one_world(world: int, side: int, decoys: int) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def map_rmse(
 
 
 def summarise(worlds: list[dict[str, Any]]) -> None:
-    rules = [name for name in worlds[0] if name not in ("world", "seconds")]
+    rules = [name for name in worlds[0] if name not in ("settings", "world", "seconds")]
     print(f"{len(worlds)} worlds, {np.mean([w['seconds'] for w in worlds]):.0f} s each")
     for rule in rules:
         ratio = np.array([100 * (w[rule]["rmse"] / w["all"]["rmse"] - 1) for w in worlds])

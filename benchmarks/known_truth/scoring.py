@@ -4,12 +4,11 @@ In: a world, or a table of real sites; settings. Out: a JSON document: scores of
 the truth, reported scores beside the true ones, coverage of the intervals.
 """
 
-import hashlib
-import json
 import time
 from typing import Any
 
 import numpy as np
+from resumed import digest
 
 from known_truth.contenders import Fitted, forest_corrected, stacking
 from known_truth.flat import flat_selection
@@ -37,8 +36,7 @@ LIGHT = LearningSettings(
 
 def settings_key(settings: LearningSettings) -> str:
     """Return what a line of results depends on besides the world: settings and generator."""
-    document = {"generator": GENERATOR, "settings": settings.decisive()}
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
+    return digest({"generator": GENERATOR, "settings": settings.decisive()})
 
 
 def score_world(world: World, settings: LearningSettings) -> dict[str, Any]:

@@ -113,9 +113,9 @@ def test_a_run_goes_on_where_it_was_and_its_tables_can_be_printed(tmp_path: Path
     jobs = [("clustered", 0), ("noise", 0)]
     measure(jobs[:1], out, settings=TINY, sites=SITES, fresh=FRESH)
     first = out.read_text()
-    # A line cut short, as by a run that was killed, is measured again; a world told twice counts
-    # once.
-    out.write_text(first + first + first[: len(first) // 2] + "\n")
+    # A line cut short, as by a run that was killed, is measured again, and the one after it is
+    # whole; a world told twice counts once.
+    out.write_text(first + first + first[: len(first) // 2])
     measure(jobs, out, settings=TINY, sites=SITES, fresh=FRESH)
     assert "clustered 0" not in capsys.readouterr().out.split("CPU s", 1)[1]
     entries = read(out, settings_key(TINY))
