@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from export.report.documents import Design, Fifth, Fusion, Selection
-from export.report.drawing import MARK, MARKERS, MUTED, RULE, SERIES, draw, new_axes
+from export.report.drawing import INK, MARK, MARKERS, MUTED, RULE, SERIES, draw, new_axes
 from export.report.text import count, fixed, in_unit, share, unit_text
 
 POINTS_SHOWN = 3000
@@ -123,7 +123,8 @@ def bias_by_fifths(name: str, design: Design, reach: float, unit: str) -> Markup
 
     Parameters
     ----------
-    reach : largest size of a bias in all such charts, so that they can be compared
+    reach : largest size of a bias, or of an end of its interval, in all such charts, so that they
+        can be compared
     """
     sides = (
         (design.bias_by_fifth_of_prediction, "prediction", SERIES[0]),
@@ -143,7 +144,8 @@ def bias_by_fifths(name: str, design: Design, reach: float, unit: str) -> Markup
                 axes.tick_params(labelleft=False)
 
     alternative = (
-        "Bars of the bias by fifths of the prediction and of the observation, as tabulated."
+        "Bars of the bias by fifths of the prediction, with their intervals, and of the "
+        "observation, as tabulated."
     )
     return draw(name, (_WIDTH, 2.4), alternative, paint)
 
@@ -151,6 +153,10 @@ def bias_by_fifths(name: str, design: Design, reach: float, unit: str) -> Markup
 def _bias_bars(axes: Axes, fifths: tuple[Fifth, ...], colour: str) -> None:
     heights = [0.0 if fifth.bias is None else fifth.bias for fifth in fifths]
     axes.bar(range(len(fifths)), heights, width=0.74, color=colour, alpha=0.85)
+    for place, fifth in enumerate(fifths):
+        if fifth.interval is not None:  # it need not hold the bias itself, so no ± of it
+            axes.plot([place, place], fifth.interval, color=INK, linewidth=1.1, marker="_",
+                      markersize=5)  # fmt: skip
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.spines["bottom"].set_visible(False)
     axes.set_xticks(range(len(fifths)), FIFTHS[: len(fifths)], fontsize=7)

@@ -34,10 +34,13 @@ class ScoreIntervals(Document):
 
 
 class Fifth(Document):
+    """`interval`: of the bias; of fifths of the prediction alone, None where it cannot be had."""
+
     n: int
     lower: float | None
     upper: float | None
     bias: float | None
+    interval: tuple[float, float] | None = None
 
 
 class Baseline(Document):
@@ -67,7 +70,7 @@ class Design(Document):
     """Held-out sites of one design of folds, pooled; scores None where none got a prediction.
 
     `borrowed_from` names the design whose predictions these are, weighted otherwise; None where
-    they are its own.
+    they are its own. `selected`: the covariates that each fold kept.
     """
 
     n: int
@@ -83,6 +86,7 @@ class Design(Document):
     clipped_share: float | None = None
     corrections: dict[str, Correction] = {}
     by_method: dict[str, MethodScores] = {}
+    selected: tuple[tuple[str, ...], ...] = ()
 
 
 class LevelCoverage(Document):

@@ -15,10 +15,11 @@ from markupsafe import Markup
 
 from export.report import charts, evidence, text, words
 from export.report.data import ReportData, read_report_data
-from export.report.documents import Design
+from export.report.documents import Design, Fifth
 from export.report.drawing import MARKERS
 from export.report.map_figure import MapPicture, map_figure, read_picture
 from export.report.map_files import companion_parts, flag_parts
+from export.report.selected import kept_by_folds
 from export.study import Study
 from export.study.grid import region_text, study_geobox
 from local_ml.files import write_whole
@@ -115,6 +116,7 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
     parts = data.validation.parts
     errors = [d.scores.mae for d in parts.values() if d.scores and d.scores.mae]
     decimals = text.decimals_for(min(errors, default=None))
+    deciding = evidence.deciding_design(data)
     return {
         "study": settings,
         "folder": study.folder.name,
@@ -149,7 +151,8 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
             }
             for name, design in parts.items()
         ],
-        "bias_reference": next((d.scores for d in parts.values() if d.scores), None),
+        "bias_reference": data.validation.designs[deciding].scores if deciding else None,
+        "bias_levels": _bias_levels(data),
         "importance": charts.importance(
             "importance", data.importance, data.manifest.fusion, target, unit
         )
@@ -160,6 +163,8 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
         )
         if data.selection.path
         else None,
+        "deciding": deciding,
+        "kept_by_folds": kept_by_folds(data.selection, data.validation.designs, deciding),
         "fifth_names": charts.FIFTHS,
         "features_shown": charts.FEATURES_SHOWN,
         "features": _features(study, data),
@@ -179,7 +184,6 @@ def _evidence(data: ReportData) -> dict[str, Any]:
     ablated = evidence.ablation_rows(data)
     drawn = [row for row in ablated if row["of"].rmse_change is not None]
     return {
-        "deciding": evidence.deciding_design(data),
         "by_method": evidence.method_rows(data),
         "corrections": evidence.correction_rows(data),
         "distances": distances,
@@ -195,13 +199,30 @@ def _evidence(data: ReportData) -> dict[str, Any]:
 
 
 def _largest_bias(data: ReportData) -> float:
+    """Return the largest size of a bias, or of an end of its interval."""
     sizes = [
-        abs(fifth.bias)
-        for design in data.validation.parts.values()
-        for fifth in (*design.bias_by_fifth_of_prediction, *design.bias_by_fifth_of_observation)
-        if fifth.bias is not None
+        abs(value)
+        for fifth in _fifths(data)
+        for value in (fifth.bias, *(fifth.interval or ()))
+        if value is not None
     ]
     return max(sizes, default=0.0) or 1.0
+
+
+def _bias_levels(data: ReportData) -> list[float]:
+    """Return the levels of the intervals of the bias; none where it has no intervals."""
+    if not any(fifth.interval for fifth in _fifths(data)):
+        return []
+    parts = data.validation.parts.values()
+    return sorted({design.intervals.level for design in parts if design.intervals})
+
+
+def _fifths(data: ReportData) -> list[Fifth]:
+    return [
+        fifth
+        for design in data.validation.parts.values()
+        for fifth in (*design.bias_by_fifth_of_prediction, *design.bias_by_fifth_of_observation)
+    ]
 
 
 def _map(data: ReportData, target: str, unit: str) -> dict[str, Any] | None:

@@ -277,8 +277,14 @@ def transformed_sentence(name: str, design: Design) -> str | None:
     )
 
 
-def regression_to_the_mean(scores: Scores | None) -> str:
-    """Explain why bias by fifths of the observation leans, whatever the model."""
+def regression_to_the_mean(scores: Scores | None, design: str | None = None) -> str:
+    """Explain why bias by fifths of the observation leans, whatever the model.
+
+    Parameters
+    ----------
+    scores : those that say most of the map as a whole
+    design : under which they are
+    """
     text = (
         "Sorted by the observation, the lowest fifth comes out too high and the highest too low "
         "under every model: sites get into these fifths partly by what no covariate shows "
@@ -286,8 +292,9 @@ def regression_to_the_mean(scores: Scores | None) -> str:
         "them there."
     )
     if scores is not None and scores.r2 is not None and 0 < scores.r2 < 1:
+        under = f", as under {design_phrase(design)}," if design else ""
         text += (
-            f" Even a flawless prediction with R² = {fixed(scores.r2, 2)} rises by only "
+            f" Even a flawless prediction with R² = {fixed(scores.r2, 2)}{under} rises by only "
             f"{fixed(scores.r2, 2)} where the observation rises by 1; stretching it until this "
             "lean is gone would make the errors of the map larger, not smaller."
         )
