@@ -236,7 +236,7 @@ def open_rasters(
         except ExportError as error:
             faults.append(error)
     if faults:
-        raise RasterError("\n".join(str(fault) for fault in faults))
+        raise type(faults[0])("\n".join(str(fault) for fault in faults))
     return opened
 
 

@@ -40,7 +40,7 @@ def test_a_file_outside_the_study(
     folder = fresh(covariates=covariates_with(plateau_values[1], "twi", file=name))
     assert alm90("sites", folder).exit_code == 0
     done = alm90("sample", folder)
-    assert done.exit_code == 3 or done.exit_code == 2
+    assert done.exit_code == 2
     assert name in done.stderr
     assert "outside_files = true" in done.stderr
 
@@ -110,6 +110,17 @@ def test_a_raster_without_crs(alm90: Alm90, fresh: Callable[..., Path]) -> None:
     assert done.exit_code == 3
     assert "twi" in done.stderr
     assert "crs" in done.stderr
+
+
+def test_a_coordinate_system_that_nobody_knows(
+    alm90: Alm90, fresh: Callable[..., Path], plateau_values: tuple[Path, dict[str, Any]]
+) -> None:
+    """Fault: a misspelt setting is told as a fault of the data."""
+    folder = fresh(covariates=covariates_with(plateau_values[1], "twi", crs="EPSG:none"))
+    assert alm90("sites", folder).exit_code == 0
+    done = alm90("sample", folder)
+    assert done.exit_code == 2
+    assert "covariate 'twi': crs = 'EPSG:none' is not known to PROJ" in done.stderr
 
 
 def test_a_raster_elsewhere(alm90: Alm90, fresh: Callable[..., Path]) -> None:
