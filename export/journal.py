@@ -74,9 +74,13 @@ class Journal:
             raise ExportError(
                 f"another run is at work in {self._home}; wait for its end, or stop it"
             ) from error
-        self._connection = sqlite3.connect(
-            path, timeout=10, isolation_level=None, check_same_thread=False
-        )
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=10, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            self._only_run.release()
+            raise _unusable(path, error) from error
         try:
             # A rollback journal leaves one file and is safe where write-ahead logging is not
             # (folders on a network); FULL waits for the disk at each commit.
@@ -85,10 +89,7 @@ class Journal:
             self._make_tables()
         except sqlite3.Error as error:
             self.close()
-            raise ExportError(
-                f"{path} cannot be used as the journal of the study: {error}. If the disk is not "
-                "full, delete it: finished files will be made anew"
-            ) from error
+            raise _unusable(path, error) from error
 
     def _make_tables(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -204,7 +205,8 @@ class Journal:
             sha256 = file_sha256(path)
         except OSError as error:
             raise ExportError(f"{path} cannot be read: {error.strerror}") from error
-        if time.time_ns() - status.st_mtime_ns > _AT_REST_NS:
+        # A server's clock may be ahead of ours: a file dated in the future rests, too.
+        if abs(time.time_ns() - status.st_mtime_ns) > _AT_REST_NS:
             with self._lock:
                 self._looked_at[self._name(path)] = (*stamp, sha256)
         return sha256
@@ -259,6 +261,13 @@ class Journal:
     def _one(self, statement: str, values: tuple[str, ...]) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
         return row
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> ExportError:
+    return ExportError(
+        f"{path} cannot be used as the journal of the study: {error}. If the disk is not full, "
+        "delete it: finished files will be made anew"
+    )
 
 
 def file_sha256(path: Path) -> str:

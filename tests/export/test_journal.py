@@ -121,6 +121,21 @@ def test_a_hash_is_computed_once_and_outlives_the_run(tmp_path, monkeypatch):
         assert computed == (["a", "b", "b"] if changed else ["a", "b"])
 
 
+@pytest.mark.parametrize(("ahead_s", "times"), [(3600, 1), (1, 2)])
+def test_a_file_dated_in_the_future_is_remembered(tmp_path, monkeypatch, ahead_s, times):
+    """Fault: on storage whose clock is ahead, tiles are hashed anew at each look for hours."""
+    computed = []
+    monkeypatch.setattr("export.journal.file_sha256", lambda path: computed.append(path) or "a")
+    file = tmp_path / "a"
+    file.write_bytes(b"content")
+    monkeypatch.setattr("time.time_ns", lambda: 10**18)
+    os.utime(file, ns=(10**18 + ahead_s * 10**9,) * 2)
+    journal = Journal(tmp_path / "journal.sqlite")
+    assert [journal.file_hash(file), journal.file_hash(file)] == ["a", "a"]
+    journal.close()
+    assert len(computed) == times
+
+
 def test_a_second_run_on_one_study_is_refused_until_the_first_ends(tmp_path):
     """Two runs share the names of their half-written files and would unlink each other's."""
     first = Journal(tmp_path / "journal.sqlite")
@@ -134,6 +149,17 @@ def test_what_is_no_journal_is_refused(tmp_path):
     (tmp_path / "journal.sqlite").write_bytes(b"x" * 5000)
     with pytest.raises(ExportError, match="not a database"):
         Journal(tmp_path / "journal.sqlite")
+
+
+def test_a_journal_that_cannot_be_opened_is_told_and_lets_go_of_its_lock(tmp_path):
+    """Fault: a traceback, and the folder counts as in use for as long as the process lives."""
+    place = tmp_path / "journal.sqlite"
+    place.mkdir()
+    for _ in range(2):
+        with pytest.raises(ExportError, match="cannot be used as the journal of the study: unable"):
+            Journal(place)
+    place.rmdir()
+    Journal(place).close()
 
 
 def test_a_journal_of_another_version_is_refused(tmp_path):
