@@ -24,7 +24,10 @@ class FolderFoldCache:
             document = json.loads(path.read_bytes())
         except (OSError, ValueError):
             return None
-        return document["fold"] if document.get("key") == key else None
+        if not isinstance(document, dict) or document.get("key") != key:
+            return None
+        fold = document.get("fold")
+        return fold if isinstance(fold, dict) else None
 
     def put(self, key: str, fold: dict[str, Any]) -> None:
         write_whole(self._path(key), json_bytes({"key": key, "fold": fold}))
