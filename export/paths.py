@@ -1,4 +1,4 @@
-"""Where a file that the study names may lie.
+"""What a file's name says of it, and where one that the study names may lie.
 
 In: the study's folder and a name as it stands in `study.toml`. Out: an absolute path.
 """
@@ -13,6 +13,11 @@ VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gml", ".kml")
 def is_vector(name: str) -> bool:
     """Say whether a file of this name holds shapes and not pixels."""
     return PurePath(name).suffix.lower() in VECTOR_SUFFIXES
+
+
+def is_geotiff(path: PurePath) -> bool:
+    """Say whether a file of this name is a GeoTIFF."""
+    return path.suffix.lower() in (".tif", ".tiff")
 
 
 def inside_study(study_folder: Path, name: str | Path, outside_files: bool) -> Path:

@@ -17,6 +17,7 @@ from odc.geo.geobox import GeoBox
 from export.covariates.provider import CovariateInfo
 from export.covariates.source import coinciding_origin
 from export.errors import RasterError, TileError
+from export.paths import is_geotiff
 from export.rasters.bands import read_bands
 from export.rasters.info import read_info
 from export.rasters.writing import write_geotiff
@@ -100,7 +101,7 @@ def tile_files(folder: Path) -> list[Path]:
     TileError
         where there is none.
     """
-    files = sorted(folder.glob("*.tif"))
+    files = sorted(path for path in folder.glob("*") if is_geotiff(path))
     if not files:
         inner = folder / "tiles"
         hint = f"; did you mean {inner}?" if inner.is_dir() else ""

@@ -20,6 +20,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 
 from export.errors import RasterError, TileError
+from export.paths import is_geotiff
 
 PREFIX = "/vsi"
 
@@ -66,7 +67,7 @@ def remote_tiles(folder: Path) -> list[Path]:
             f"{gdal_name(folder)} cannot be listed ({error}). Look at the address and the keys in "
             "the environment; a server that lists no folders needs a text file with one path a line"
         ) from error
-    files = sorted(path for path in map(Path, names) if path.suffix.lower() in (".tif", ".tiff"))
+    files = sorted(path for path in map(Path, names) if is_geotiff(path))
     tiles = [path for path in files if path.parent == folder]
     if not tiles:
         hint = f"; did you mean {gdal_name(files[0].parent)}?" if files else ""
@@ -83,10 +84,10 @@ def listed_tiles(file: Path) -> list[Path]:
         where it cannot be read, or names none.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise TileError(f"{file} cannot be read as a list of tiles: {error}") from error
-    named = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    named = [line for line in map(str.strip, lines) if line and not line.startswith("#")]
     if not named:
         raise TileError(f"{file} names no tile; write one path a line")
     return [file.parent / name for name in named]

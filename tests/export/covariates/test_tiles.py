@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,10 +23,11 @@ from export.covariates.region import Region, open_region, region_tiles
 from export.covariates.sampling import domain_sample, locate, sample_at, skew_check
 from export.covariates.tile_plans import plan_tiles
 from export.covariates.tile_writing import write_covariate_tiles
-from export.covariates.tiles import read_covariate_tile
+from export.covariates.tiles import read_covariate_tile, tile_files
 from export.errors import StudyError, TileError
 from export.journal import Journal, file_sha256
 from export.progress import silent
+from export.rasters.remote import remote_tiles
 from gee.grid import centres, tiles_of
 
 TILE_PX = 16
@@ -266,6 +269,20 @@ def test_tiles_of_another_hand_keep_their_own_nodata(tmp_path, grid, raster):
 def test_a_pixel_outside_the_grid_is_not_sampled(grid, sources):
     with pytest.raises(StudyError, match="row 48"):
         sample_at(stack_of(sources), grid, [48], [0], silent())
+
+
+def test_geotiffs_bear_their_names_in_any_letters(tmp_path):
+    """Fault: what is read from a bucket is not found in a folder that was copied from it."""
+    for name in ("a.tif", "b.TIF", "c.tiff", "d.Tiff", "e.tif.part", "f.tif.aux.xml", "g.txt"):
+        (tmp_path / name).touch()
+    found = ["a.tif", "b.TIF", "c.tiff", "d.Tiff"]
+    assert [path.name for path in tile_files(tmp_path)] == found
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in tmp_path.iterdir():
+            if path.suffix != ".zip":
+                archive.write(path, path.name)
+    away = remote_tiles(Path(f"/vsizip/{tmp_path}/all.zip"))
+    assert [path.name for path in away] == found
 
 
 HELD_RUN = """

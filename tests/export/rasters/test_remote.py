@@ -261,6 +261,8 @@ def test_a_list_of_tiles(tmp_path):
     file = tmp_path / "tiles.txt"
     file.write_text("# of 2024\nnear/a.tif\n\n/vsis3/b/c.tif\n")
     assert listed_tiles(file) == [tmp_path / "near" / "a.tif", Path("/vsis3/b/c.tif")]
+    file.write_text("\ufeffnear/a.tif\r\n  # of 2023\r\n\t/vsis3/b/c.tif \r\n", encoding="utf-8")
+    assert listed_tiles(file) == [tmp_path / "near" / "a.tif", Path("/vsis3/b/c.tif")]
     file.write_text("#\n")
     with pytest.raises(TileError, match="names no tile"):
         listed_tiles(file)
