@@ -42,7 +42,7 @@ def missing_numbers(raw: np.ndarray, nodata: Iterable[float]) -> np.ndarray:
     missing = np.zeros(raw.shape, bool) if raw.dtype.kind in "iu" else ~np.isfinite(raw)
     for code in nodata:
         if representable(code, raw.dtype):
-            missing |= raw == np.array(code).astype(raw.dtype)
+            missing |= raw == raw.dtype.type(code)
     return missing
 
 
@@ -56,7 +56,9 @@ def representable(number: float, dtype: "np.dtype[Any]") -> bool:
     if math.isnan(number):
         return False
     if dtype.kind == "f":
-        return True
+        # In few digits the largest number of a type lies beyond it, and is rounded to it.
+        with np.errstate(over="ignore"):
+            return math.isinf(number) or bool(np.isfinite(dtype.type(number)))
     limits = np.iinfo(dtype)
     return float(number).is_integer() and limits.min <= number <= limits.max
 
