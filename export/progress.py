@@ -81,7 +81,9 @@ class _PlainTask:
                 )
 
     def _say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        # In one piece: tasks that share the stream must not come between a line and its end.
+        self._stream.write(line + "\n")
+        self._stream.flush()
 
 
 class _Bars:

@@ -55,6 +55,25 @@ def test_plain_lines_come_every_tenth():
     assert "(20 of 40)" in lines[5]
 
 
+def test_a_line_and_its_end_are_written_at_once():
+    """Fault: tasks side by side share the stream, and one's line comes before the other's end."""
+
+    class Stream(io.StringIO):
+        def __init__(self):
+            super().__init__()
+            self.pieces = []
+
+        def write(self, text):
+            self.pieces.append(text)
+            return super().write(text)
+
+    stream = Stream()
+    with PlainLines(stream, seconds_apart=0).task("joining", 2) as task:
+        task.advance(2)
+    assert stream.pieces == stream.getvalue().splitlines(keepends=True)
+    assert len(stream.pieces) == 2
+
+
 def test_a_log_gets_lines_and_a_terminal_bars():
     class Terminal(io.StringIO):
         def isatty(self):
