@@ -90,7 +90,7 @@ def _warped(source: CovariateSource, dataset: Any, geobox: GeoBox) -> NDArray[np
     # GDAL would otherwise take the width of the kernel from the shape of each tile's window.
     scale = 1 / source.fineness if source.fineness > FINER_THAN_GRID else 1.0
     result = _warp(values, grid, geobox, _METHODS[source.resampling], scale)
-    if source.resampling != "nearest" and not present.all():
+    if not present.all():
         around_centre = source.resampling in _AROUND_THE_CENTRE
         method = Resampling.nearest if around_centre else Resampling.average
         share_present = _warp(present.astype(np.float32), grid, geobox, method, scale)

@@ -5,7 +5,6 @@ calibration in the units of the files (the target's unit, or its natural logarit
 members learned that). What an optional step has not made is None.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from export.errors import ExportError, MissingStepError
+from export.journal import file_sha256
 from export.rasters.info import read_info
 from export.report.documents import (
     Comparison,
@@ -82,12 +82,12 @@ def read_report_data(study: Study) -> ReportData:
             raise MissingStepError(f"{path} is not there; `alm90 {step} {study.folder}` makes it")
     manifest = _document(model / "manifest.json", Manifest)
     fingerprints = {
-        "model": _sha256(model / "manifest.json"),
+        "model": file_sha256(model / "manifest.json"),
         "samples": manifest.samples_fingerprint,
     }
     map_file = _map_of(study, fingerprints["model"])
     if map_file is not None:
-        fingerprints["map"] = _sha256(map_file)
+        fingerprints["map"] = file_sha256(map_file)
     return ReportData(
         manifest=manifest,
         validation=_document(model / "validation.json", Validation),
@@ -181,8 +181,3 @@ def _table(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.Da
     except (OSError, ValueError) as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
     return table
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

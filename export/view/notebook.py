@@ -25,6 +25,7 @@ from export.view.composites import Composite, add_composites, answered, composit
 from export.view.contents import Site, View, read_view
 from export.view.layers import Layer
 from export.view.templates import environment
+from local_ml.files import write_whole
 from local_ml.names import nearest
 
 _PICTURES, _COMPOSITES = "study-pictures", "study-composites"
@@ -130,9 +131,12 @@ def write_page(made: Any, path: Path) -> None:
     """Write the page of a map; folium's scripts and Earth Engine's tiles it loads by itself."""
     made.default_js = [entry for entry in made.default_js if entry[0] in _SCRIPTS]
     made.default_css = [entry for entry in made.default_css if entry[0] in _STYLES]
-    part = path.with_name(path.name + ".part.html")
-    made.to_html(str(part))
-    part.replace(path)
+    page = path.with_name(path.name + ".html")  # geemap writes to such names alone
+    try:
+        made.to_html(str(page))
+        write_whole(path, page.read_bytes())
+    finally:
+        page.unlink(missing_ok=True)
 
 
 def _libraries() -> tuple[Any, Any]:
