@@ -12,7 +12,7 @@ import numpy as np
 from local_ml.errors import TrainingError
 from local_ml.folds.splitters import Split, splitter
 from local_ml.learning.importance import shap_values, sum_to_features
-from local_ml.learning.learners import MEMBERS, Member, make_member
+from local_ml.learning.learners import MEMBERS, Member, make_member, require_varying
 from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.randomness import seed_for
 from local_ml.samples import SampleTable
@@ -69,7 +69,13 @@ def fit_members(
     X : (n, columns) float32, NaN where missing
     response : (n,) target on the transformed scale
     weight : (n,) of mean 1; None: equal
+
+    Raises
+    ------
+    TrainingError
+        All rows of `X` are alike.
     """
+    require_varying(X)
     return {
         name: make_member(name, settings, seed_for(seed, "member", name)).fit(
             X, response, sample_weight=weight
@@ -108,7 +114,7 @@ def out_of_fold(
     Raises
     ------
     TrainingError
-        Too few rows or groups for the folds.
+        Too few rows or groups for the folds, or a fold whose rows are all alike.
     """
     rows = np.tile(np.arange(table.n), len(fusion.designs))
     predictions = np.zeros((len(rows), len(MEMBERS)))

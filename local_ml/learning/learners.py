@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from local_ml.errors import TrainingError
 from local_ml.settings import (
     CatBoostSettings,
     EnsembleSettings,
@@ -59,6 +60,25 @@ def make_member(name: str, settings: EnsembleSettings, seed: int) -> Member:
     if name == "catboost":
         return _catboost(settings.catboost, seed)
     raise ValueError(f"no member {name!r}; there are {', '.join(MEMBERS)}")
+
+
+def require_varying(X: np.ndarray) -> None:
+    """Refuse rows that are all alike, of which CatBoost would say so in its own words.
+
+    Parameters
+    ----------
+    X : (n, columns) float32 to be learned from, NaN where missing
+
+    Raises
+    ------
+    TrainingError
+        No column has two values.
+    """
+    if np.array_equal(X, np.broadcast_to(X[:1], X.shape)):
+        raise TrainingError(
+            f"the covariates are the same at all {len(X)} sites of a fold, so nothing can be "
+            "learned there"
+        )
 
 
 def make_light_member(

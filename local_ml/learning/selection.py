@@ -19,7 +19,7 @@ from local_ml.errors import TrainingError
 from local_ml.features import Feature
 from local_ml.folds.splitters import Places, Split, splitter
 from local_ml.learning.importance import mean_absolute_shap
-from local_ml.learning.learners import make_light_member
+from local_ml.learning.learners import make_light_member, require_varying
 from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.randomness import seed_for, stream
 from local_ml.samples import SampleTable
@@ -138,7 +138,8 @@ def select_features(
     Raises
     ------
     TrainingError
-        No candidate is left after the first step, or there are too few rows or groups.
+        No candidate is left after the first step, none varies in some fold, or there are too
+        few rows or groups.
     """
     names, dropped = usable(table, selection)
     if not names:
@@ -149,7 +150,6 @@ def select_features(
         only = work.round(names)
         return _result(table, only, [only], dropped, "selection is switched off")
 
-    notes = []
     names, weak = work.against_probes(names)
     dropped |= dict.fromkeys(weak, "ranked below the probes of noise among all candidates")
     path = work.walk(names)
@@ -163,12 +163,19 @@ def select_features(
         dropped |= dict.fromkeys(weak, "ranked below the probes of noise among those chosen")
         chosen = work.round(kept)
         path.append(chosen)
-    if work.nothing_beats_probes(kept):
-        notes.append(
-            f"no more than noise: the {len(kept)} best candidates are kept although "
-            "not all of them rank above the probes"
-        )
-    return _result(table, chosen, path, dropped, "; ".join(notes))
+    return _result(table, chosen, path, dropped, _note(kept, work.below_probes(kept)))
+
+
+def _note(kept: Sequence[str], below: Sequence[str]) -> str:
+    """Say which covariates were kept although they rank below the probes of noise."""
+    if not below:
+        return ""
+    if len(below) == len(kept):
+        return "no more than noise: no covariate kept ranks above the probes of noise"
+    return (
+        f"{len(below)} of the {len(kept)} covariates kept rank below the probes of noise: "
+        f"{', '.join(below)}"
+    )
 
 
 def usable(
@@ -268,6 +275,7 @@ class Elimination:
             encoding = FeatureEncoding.fit(features, part.values[train])
             X = np.hstack([encoding.encode(part.values), self.noise[:, :n_probes]])
             column_feature = [*encoding.column_feature(), *range(len(names), len(total))]
+            require_varying(X[train])
             fused = np.zeros(len(test))
             for name in self.selection.members:
                 member = make_light_member(
@@ -309,12 +317,13 @@ class Elimination:
         kept = tuple(name for name in names if ranked.importance[name] >= bar or name in best)
         return kept, [name for name in names if name not in kept]
 
-    def nothing_beats_probes(self, names: tuple[str, ...]) -> bool:
-        """Tell whether a feature is kept just because some must be."""
+    def below_probes(self, names: tuple[str, ...]) -> list[str]:
+        """Return the names that rank below the probes' median, whether or not they must stay."""
         if not self.selection.probes:
-            return False
+            return []
         ranked = self._probed(names)
-        return min(ranked.importance.values()) < float(np.median(ranked.probes))
+        bar = float(np.median(ranked.probes))
+        return [name for name in names if ranked.importance[name] < bar]
 
     def _probed(self, names: tuple[str, ...]) -> _Round:
         if names not in self.probed:

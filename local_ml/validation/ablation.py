@@ -7,8 +7,6 @@ design, selection included, so that covariates of other groups may step in: what
 the group adds to the others, not its importance in a model that has it.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +15,16 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
 from local_ml.domain import DomainSample
+from local_ml.errors import TrainingError
 from local_ml.folds.designs import require_design
+from local_ml.folds.splitters import Split
 from local_ml.learning.pipeline import MoisturePipeline
 from local_ml.learning.selection import clustered_standard_error
 from local_ml.samples import SampleTable
 from local_ml.scores.metrics import r2, rmse
 from local_ml.settings import LearningSettings
-from local_ml.validation.nested import FOLD_VERSION, FoldCache, ProgressCallback, ValidationResult
+from local_ml.validation.held_out import HeldOut
+from local_ml.validation.nested import FoldCache, ProgressCallback, ValidationResult, fold_key
 
 OTHERS = "other"
 """The group of covariates that name none."""
@@ -33,8 +34,7 @@ OTHERS = "other"
 class _Fit:
     without: str
     fold: int
-    train: np.ndarray
-    held_out: np.ndarray
+    split: Split
     key: str
 
 
@@ -78,8 +78,10 @@ def ablate(
     report : the ``ablation`` of ``selection.json``: design, n, rmse and r2 of the whole pipeline,
         and for each group its features, rmse, r2, rmse_change (without − with; positive where
         the group helps) and the standard error of that, from paired squared errors, clustered by
-        the sites' groups. Sites without a prediction on either side are left out of a pair and
-        counted. None where it is off, or where all covariates are of one group
+        the sites' groups. `n` counts sites, however often they are held out; those without a
+        prediction on either side are left out of a pair. Where what remains without a group
+        cannot be learned from in some fold, its numbers are None and `reason` says why. None
+        where it is off, or where all covariates are of one group
 
     Raises
     ------
@@ -92,32 +94,36 @@ def ablate(
     require_design("validation.ablation", design, tuple(validation.designs))
     whole = validation.designs[design]
     fits = list(_fits(table, settings, whole.fold, whole.rows, domain))
-    found: dict[str, list[float | None]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for fit in fits:
         kept = None if cache is None else cache.get(fit.key)
         if kept is not None:
-            found[fit.key] = kept["predicted"]
+            found[fit.key] = kept
     left = [fit for fit in fits if fit.key not in found]
-    for key, predicted in _run(table, settings, left, domain):
-        found[key] = predicted
+    for key, outcome in _run(table, settings, left, domain):
+        found[key] = outcome
         if cache is not None:
-            cache.put(key, {"predicted": predicted})
+            cache.put(key, outcome)
         if progress is not None:
             progress("ablation", len(found), len(fits))
     groups = {}
     for group, names in groups_of(table).items():
-        without = np.full(len(whole.rows), np.nan)
+        without, reason = np.full(len(whole.rows), np.nan), None
         for fit in fits:
             if fit.without == group:
-                without[whole.fold == fit.fold] = np.array(found[fit.key], dtype=np.float64)
-        groups[group] = {"features": list(names)} | _compared(
-            whole.observed, whole.predicted, without, table.group[whole.rows]
-        )
+                outcome = found[fit.key]
+                if reason is None and outcome["reason"] is not None:
+                    reason = f"fold {fit.fold + 1}: {outcome['reason']}"
+                without[whole.fold == fit.fold] = np.array(outcome["predicted"], dtype=np.float64)
+        if reason is not None:
+            without[:] = np.nan  # folds without predictions would leave another set of sites
+        compared = _compared(whole, without, table.group[whole.rows])
+        groups[group] = {"features": list(names)} | compared | {"reason": reason}
     scored = whole.scored
     observed, predicted = whole.observed[scored], whole.predicted[scored]
     return {
         "design": design,
-        "n": int(scored.sum()),
+        "n": len(np.unique(whole.rows[scored])),
         "rmse": rmse(observed, predicted),
         "r2": r2(observed, predicted),
         "without": groups,
@@ -132,28 +138,12 @@ def _fits(
     domain: DomainSample | None,
 ) -> Iterator[_Fit]:
     every = np.flatnonzero(table.split == "train")
-    fitted_by = settings.model_dump(
-        mode="json",
-        exclude={
-            "validation": {"workers", "ablation"},
-            "intervals": True,
-            "applicability": True,
-        },
-    )
     for group in groups_of(table):
         for number in np.unique(fold):
             held_out = rows[fold == number]
-            train = np.setdiff1d(every, held_out)
-            document = {
-                "ablation of fold version": FOLD_VERSION,
-                "without": group,
-                "table": table.fingerprint,
-                "settings": fitted_by,
-                "domain": None if domain is None else domain.fingerprint,
-                "rows": [train.tolist(), held_out.tolist()],
-            }
-            key = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-            yield _Fit(group, int(number), train, held_out, key)
+            split = np.setdiff1d(every, held_out), held_out
+            key = fold_key(table, settings, split, domain, without=group)
+            yield _Fit(group, int(number), split, key)
 
 
 def _run(
@@ -161,7 +151,7 @@ def _run(
     settings: LearningSettings,
     fits: list[_Fit],
     domain: DomainSample | None,
-) -> Iterator[tuple[str, list[float | None]]]:
+) -> Iterator[tuple[str, dict[str, Any]]]:
     workers = min(settings.validation.workers or cpu_count(), max(len(fits), 1))
     if workers == 1:
         for fit in fits:
@@ -175,29 +165,34 @@ def _run(
 
 def _predict_without(
     table: SampleTable, settings: LearningSettings, fit: _Fit, domain: DomainSample | None
-) -> tuple[str, list[float | None]]:
+) -> tuple[str, dict[str, Any]]:
+    """Return the key of a fit, and its predictions or the reason why there are none."""
     dropped = groups_of(table)[fit.without]
     part = table.with_features([name for name in table.names if name not in dropped])
-    fitted = MoisturePipeline(settings).fit(part.rows(fit.train), domain=domain)
-    predicted = fitted.predict(part.rows(fit.held_out))
-    return fit.key, [float(value) if np.isfinite(value) else None for value in predicted]
+    inside, outside = (part.rows(rows) for rows in fit.split)
+    try:
+        fitted = MoisturePipeline(settings).fit(inside, domain=domain)
+    except TrainingError as fault:
+        # With the group these rows could be learned from, so it is the group that is missed.
+        return fit.key, {"predicted": [None] * outside.n, "reason": str(fault)}
+    predicted = fitted.predict(outside)
+    listed = [float(value) if np.isfinite(value) else None for value in predicted]
+    return fit.key, {"predicted": listed, "reason": None}
 
 
-def _compared(
-    observed: np.ndarray, whole: np.ndarray, without: np.ndarray, group: np.ndarray
-) -> dict[str, Any]:
-    both = np.isfinite(whole) & np.isfinite(without)
+def _compared(whole: HeldOut, without: np.ndarray, group: np.ndarray) -> dict[str, Any]:
+    both = whole.scored & np.isfinite(without)
     if not both.any():
         return dict.fromkeys(("n", "rmse", "r2", "rmse_change", "standard_error"))
-    observed, whole, without = observed[both], whole[both], without[both]
-    error, error_whole = rmse(observed, without), rmse(observed, whole)
-    excess = (observed - without) ** 2 - (observed - whole) ** 2
+    observed, predicted, without = whole.observed[both], whole.predicted[both], without[both]
+    error, error_whole = rmse(observed, without), rmse(observed, predicted)
+    excess = (observed - without) ** 2 - (observed - predicted) ** 2
     standard_error = None
     if len(np.unique(group[both])) > 1 and error + error_whole > 0:
         # The change of the root is that of the square over the sum of the roots.
         standard_error = clustered_standard_error(excess, group[both]) / (error + error_whole)
     return {
-        "n": int(both.sum()),
+        "n": len(np.unique(whole.rows[both])),
         "rmse": error,
         "r2": r2(observed, without),
         "rmse_change": error - error_whole,

@@ -31,7 +31,7 @@ from local_ml.validation.held_out import BASELINE_TREES, HeldOut
 from local_ml.versions import library_versions
 
 # Raise it when a change of the code changes what a fold gives: kept folds are then refitted.
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 
 ProgressCallback = Callable[[str, int, int], None]
 """Called with what was done, how many folds are done and how many there are."""
@@ -197,18 +197,24 @@ def _jobs(
             )
         for number, (inner, held_out) in enumerate(folds):
             split = train[inner], train[held_out]
-            key = _key(table, settings, design, number, split, domain)
+            key = fold_key(table, settings, split, domain, design=design, fold=number)
             yield _Job(design, number, split, key)
 
 
-def _key(
+def fold_key(
     table: SampleTable,
     settings: LearningSettings,
-    design: str,
-    fold: int,
     split: Split,
     domain: DomainSample | None,
+    **of: Any,
 ) -> str:
+    """Return what a finished fold is kept under: all that its values depend on.
+
+    Parameters
+    ----------
+    split : positions of the rows learned from, and of those held out
+    of : plain values that name the fold among those of one table
+    """
     document = {
         "fold_version": FOLD_VERSION,
         "table": table.fingerprint,
@@ -217,11 +223,10 @@ def _key(
             mode="json", exclude={"validation", "intervals", "applicability"}
         ),
         "libraries": library_versions(),
-        "design": design,
-        "fold": fold,
         "rows": [rows.tolist() for rows in split],
         "inner_designs": _inner_designs(settings, domain),
     }
+    document |= of
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 

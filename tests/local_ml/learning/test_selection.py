@@ -93,7 +93,7 @@ def test_codes_are_not_correlated():
     assert "soil" in result.chosen
 
 
-def test_pure_noise_falls_below_the_probes_and_what_must_stay_is_called_noise():
+def test_pure_noise_falls_below_the_probes_and_what_must_stay_is_named():
     random = np.random.default_rng(2)
     table = _table(random.normal(size=(90, 8)), random.normal(size=90))
     settings = QUICK.model_copy(update={"probes": 9, "minimum_features": 2})
@@ -101,7 +101,43 @@ def test_pure_noise_falls_below_the_probes_and_what_must_stay_is_called_noise():
     all_must_stay = settings.model_copy(update={"minimum_features": 8})
     result = _select(table, all_must_stay)
     assert result.chosen == result.candidates
-    assert "no more than noise" in result.note
+    told, _, named = result.note.partition(
+        " of the 8 covariates kept rank below the probes of noise: "
+    )
+    assert 0 < int(told) < 8
+    assert len(named.split(", ")) == int(told)
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ((1.0, 0.6, 0.4), "1 of the 3 covariates kept rank below the probes of noise: f2"),
+        ((0.4, 0.3, 0.2), "no more than noise: no covariate kept ranks above the probes of noise"),
+        ((1.0, 0.8, 0.6), ""),
+    ],
+)
+def test_noise_is_said_of_those_alone_that_rank_below_the_probes(monkeypatch, shares, told):
+    # Fault: one weak covariate among ten that makes the report call all of them noise.
+    X, y = _signal(n=60, p=5)
+    X = X[:, [1, 4, 0]]
+
+    def ranked(name, model, held_out, column_feature):
+        return np.array([*shares, *[0.5] * QUICK.probes])[: len(column_feature)]
+
+    monkeypatch.setattr(module, "mean_absolute_shap", ranked)
+    settings = QUICK.model_copy(update={"minimum_features": 3})
+    assert _select(_table(X, y), settings).note == told
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_sites_that_are_all_alike_are_told(enabled):
+    # Fault: CatBoost's own exception, which no exit code is for.
+    X = np.zeros((60, 1))
+    X[:2] = 1
+    table = _table(X, np.arange(60.0), group=np.repeat(np.arange(20), 3))
+    settings = QUICK.model_copy(update={"enabled": enabled, "probes": 0})
+    with pytest.raises(TrainingError, match=r"covariates are the same at all 39 sites of a fold"):
+        _select(table, settings)
 
 
 def test_both_designs_score_each_site_once():

@@ -21,6 +21,7 @@ from local_ml.settings import (
     ValidationSettings,
 )
 from local_ml.train import train
+from local_ml.validation import ablation, nested
 from local_ml.validation.ablation import ablate, count_fits
 from local_ml.validation.nested import validate
 
@@ -188,6 +189,66 @@ def test_a_pipeline_without_a_group_never_sees_it():
         del seen[:]
         assert ablate(table, settings, result, cache=cache) == report
         assert not seen
+
+
+def test_a_group_without_which_nothing_can_be_learned_is_told_and_ends_nothing(tmp_path):
+    # Fault: a training of hours that ends without a file, since slope alone says nothing.
+    table = _table(60)
+    values = table.values.copy()
+    values[:, 3] = 7
+    features = [
+        Feature(name, "1", group="signal" if name in "abc" else "constant") for name in "abcd"
+    ]
+    part = SampleTable.in_memory(features, values, table.target, group=table.group)
+    result = train(part, SETTINGS, tmp_path)
+    assert {path.name for path in result.files} >= {"manifest.json", "selection.json"}
+    told = json.loads((tmp_path / "selection.json").read_text(encoding="utf-8"))["ablation"]
+    lost, spared = told["without"]["signal"], told["without"]["constant"]
+    assert lost["features"] == ["a", "b", "c"]
+    assert lost["reason"].startswith("fold 1: no covariate can be learned from (d: constant (7 at")
+    for name in ("n", "rmse", "r2", "rmse_change", "standard_error"):
+        assert lost[name] is None
+        assert spared[name] is not None
+    assert spared["reason"] is None
+
+
+def test_a_site_counts_once_however_often_it_is_held_out():
+    # Fault: an n that counts repeats here, and sites in validation.json.
+    table = _table(60)
+    settings = SETTINGS.model_copy(
+        update={
+            "validation": ValidationSettings(
+                folds=2, repeats=2, designs=("random",), ablation="random", workers=1
+            )
+        }
+    )
+    result = validate(table, settings)
+    report = ablate(table, settings, result)
+    n = result.to_json()["designs"]["random"]["n"]
+    assert n == 60
+    assert report["n"] == n
+    assert {part["n"] for part in report["without"].values()} == {n}
+
+
+def test_folds_of_an_ablation_are_kept_as_those_of_the_validation_are(monkeypatch):
+    # Fault: folds of another version of a library taken for this one's.
+    table = _table(60)
+    fold = np.arange(60) % 2
+
+    def keys(settings=SETTINGS, table=table):
+        fits = ablation._fits(table, settings, fold, np.arange(60), None)
+        return {fit.key for fit in fits}
+
+    reference = keys()
+    assert len(reference) == 8
+    changed = SETTINGS.validation.model_copy(update={"workers": 2, "ablation": "random"})
+    assert keys(SETTINGS.model_copy(update={"validation": changed})) == reference
+    assert not keys(SETTINGS.model_copy(update={"seed": 1})) & reference
+    assert not keys(table=_table(60, seed=1)) & reference
+    split = np.arange(0, 60, 2), np.arange(1, 60, 2)
+    assert nested.fold_key(table, SETTINGS, split, None, design="grouped", fold=0) not in reference
+    monkeypatch.setattr(nested, "library_versions", lambda: {"numpy": "99.0"})
+    assert not keys() & reference
 
 
 def test_an_ablation_under_a_design_that_was_not_validated_is_refused():
