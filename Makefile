@@ -4,7 +4,7 @@ ENVIRONMENT ?= .venv
 BIN = $(ENVIRONMENT)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test browser-files quality lock clean
+.PHONY: demo test browser-files quality lock lowest clean
 
 demo: $(ENVIRONMENT)/installed
 	$(BIN)/alm90 init demo --example plateau --existing
@@ -35,8 +35,25 @@ lock:
 	.lock/bin/python -m pip freeze --exclude alm90 > constraints.txt
 	rm -rf .lock
 
+# Holds the lower bounds of pyproject.toml: tests of what each library is used for, with the oldest
+# versions that are allowed. Those are resolved anew, by uv. What old versions say against newer ones
+# of what they use themselves is no fault.
+LOWEST_TESTS ?= tests/gee/session tests/gee/local tests/local_ml/forest tests/local_ml/sites \
+	tests/export/rasters tests/export/map tests/export/view tests/export/cluster \
+	tests/end_to_end/test_field_table.py
+lowest:
+	rm -rf .lowest && $(PYTHON) -m venv .lowest
+	.lowest/bin/python -m pip --disable-pip-version-check install --quiet uv
+	.lowest/bin/uv pip compile --quiet --resolution lowest-direct --extra test --extra view \
+		--extra cluster --python .lowest/bin/python --output-file .lowest/versions.txt pyproject.toml
+	.lowest/bin/uv pip install --quiet --python .lowest/bin/python \
+		--requirement .lowest/versions.txt
+	.lowest/bin/uv pip install --quiet --python .lowest/bin/python --no-deps --editable .
+	.lowest/bin/python -m pytest --numprocesses 2 --dist worksteal \
+		-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(LOWEST_TESTS)
+
 clean:
-	rm -rf $(ENVIRONMENT) demo
+	rm -rf $(ENVIRONMENT) .lowest demo
 
 $(ENVIRONMENT)/bin/python:
 	$(PYTHON) -m venv $(ENVIRONMENT)
