@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from local_ml.units import require_known_unit
 
+FEWEST_ROWS = 10
+"""Sites that a model is learned from at the least, inside every outer fold too."""
+
 
 class Settings(BaseModel):
     """Base of all settings: unknown keys are errors, values never change after loading."""

@@ -1,6 +1,8 @@
 """`sites`: the field table as found → sites/screened.csv, excluded.csv and report.json."""
 
+import itertools
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +10,8 @@ import pandas as pd
 from export.covariates.region import Region
 from export.steps.context import Context, logger
 from local_ml.files import csv_bytes, json_bytes, write_whole
+from local_ml.names import counted
+from local_ml.settings import FEWEST_ROWS, ValidationSettings
 
 
 def sites_step(context: Context) -> None:
@@ -74,5 +78,25 @@ def _write_table(path: Path, table: pd.DataFrame) -> Path:
 
 def _repeat_warnings(context: Context, report: Path) -> None:
     """Say the warnings at each run, unchanged or not: they stay true until the table is mended."""
-    for warning in json.loads(report.read_text(encoding="utf-8"))["warnings"]:
+    told = json.loads(report.read_text(encoding="utf-8"))
+    for warning in told["warnings"]:
         context.warn("sites", warning)
+    too_few = _too_few(told["summary"]["splits"].get("train", 0), context.study.settings.validation)
+    if too_few:
+        context.warn("sites", too_few)
+
+
+def _too_few(sites: int, validation: ValidationSettings) -> str | None:
+    """Say where the folds that score a model leave too few sites to learn from; else None."""
+
+    def left(of: int) -> int:
+        return of - math.ceil(of / validation.folds)
+
+    if left(sites) >= FEWEST_ROWS:
+        return None
+    enough = next(of for of in itertools.count(FEWEST_ROWS) if left(of) >= FEWEST_ROWS)
+    return (
+        f"{counted(sites, 'site')} to train on will not do: a model is scored by "
+        f"{validation.folds} folds (validation.folds), of which the largest leaves {left(sites)} "
+        f"to learn from; at least {FEWEST_ROWS} are needed, so {enough} sites or more"
+    )

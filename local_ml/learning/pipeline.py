@@ -24,15 +24,15 @@ from local_ml.learning.fusion import fit_alternatives, fit_fusion, precision_wei
 from local_ml.learning.learners import Member
 from local_ml.learning.residual_model import cross_fitted, fit_residual_model
 from local_ml.learning.selection import SelectionResult, select_features
+from local_ml.names import counted
 from local_ml.prediction.features_encoding import FeatureEncoding
 from local_ml.prediction.fusion_rule import FusionRule, with_fused
 from local_ml.prediction.interval_rule import members_spread
 from local_ml.prediction.maximum_rule import MaximumRule
 from local_ml.prediction.target_transform import TargetTransform
 from local_ml.samples import SampleTable
-from local_ml.settings import LearningSettings
+from local_ml.settings import FEWEST_ROWS, LearningSettings
 
-FEWEST_ROWS = 10
 FIT_PARTS = ("covariates selected", "rows held out and predicted", "members fitted")
 """What `MoisturePipeline.fit` tells of, in this order."""
 
@@ -297,8 +297,8 @@ class MoisturePipeline:
 def _require_learnable(table: SampleTable, which: str) -> None:
     if table.n < FEWEST_ROWS:
         raise TrainingError(
-            f"{table.n} training sites{which}: at least {FEWEST_ROWS} are needed, and some "
-            "hundred for a map worth having"
+            f"{counted(table.n, 'training site')}{which}: at least {FEWEST_ROWS} are needed, and "
+            "some hundred for a map worth having"
         )
     if np.ptp(table.target) == 0:
         raise TrainingError(

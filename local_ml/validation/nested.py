@@ -21,11 +21,12 @@ from local_ml.errors import TrainingError
 from local_ml.folds.designs import designs_of
 from local_ml.folds.splitters import Split, intensity_weights, places_of, splitter
 from local_ml.learning.pipeline import FittedPipeline, MoisturePipeline
+from local_ml.names import counted
 from local_ml.prediction.target_transform import TargetTransform
 from local_ml.randomness import seed_for
 from local_ml.samples import SampleTable
 from local_ml.scores.skill import no_skill
-from local_ml.settings import LearningSettings
+from local_ml.settings import FEWEST_ROWS, LearningSettings
 from local_ml.validation.distance_report import distance_report
 from local_ml.validation.held_out import BASELINE_TREES, HeldOut
 from local_ml.versions import library_versions
@@ -195,10 +196,25 @@ def _jobs(
                 "validation.folds",
                 places,
             )
+        _require_learnable_folds(design, folds, len(train), settings)
         for number, (inner, held_out) in enumerate(folds):
             split = train[inner], train[held_out]
             key = fold_key(table, settings, split, domain, design=design, fold=number)
             yield _Job(design, number, split, key)
+
+
+def _require_learnable_folds(
+    design: str, folds: list[Split], sites: int, settings: LearningSettings
+) -> None:
+    """Raise where a fold leaves too few sites: there are more, so that none seems lost."""
+    fewest = min(len(inner) for inner, _ in folds)
+    if fewest < FEWEST_ROWS:
+        raise TrainingError(
+            f"{counted(sites, 'site')} to train on: the largest of the {settings.validation.folds} "
+            f"outer folds ('{design}') leaves {fewest} to learn from, at least {FEWEST_ROWS} are "
+            "needed, and some hundred sites for a map worth having. Measure more; more folds "
+            "(validation.folds) leave a little more to each"
+        )
 
 
 def fold_key(
@@ -281,7 +297,13 @@ def fit_and_predict(
         no prediction could be given
     """
     inside, outside = table.rows(split[0]), table.rows(split[1])
-    fitted = MoisturePipeline(settings).fit(inside, domain=domain)
+    try:
+        fitted = MoisturePipeline(settings).fit(inside, domain=domain)
+    except TrainingError as error:  # its numbers are the fold's, and no site was lost
+        raise TrainingError(
+            f"fold {fold + 1} of '{design}', which learns from {inside.n} of the "
+            f"{inside.n + outside.n} sites: {error}"
+        ) from error
     delivered = fitted.deliver(outside)
     return {
         "design": design,

@@ -80,3 +80,20 @@ def test_a_site_called_na_keeps_its_name(
     names = [record["site_id"] for record in records(folder / "samples.csv")]
     assert names.count("NA") == 1
     assert "" not in names
+
+
+def test_too_few_sites_for_the_folds_are_told_at_once(
+    alm90: Alm90, fresh: Callable[..., Path]
+) -> None:
+    """Fault: ten sites pass, and training ends with "8 training sites" as if two were lost."""
+    folder = fresh(validation={"folds": 5, "workers": 1})
+    table = folder / "sites.csv"
+    header, *rows = table.read_text().splitlines(keepends=True)
+    table.write_text("".join([header, *rows[:: len(rows) // 12][:12]]))
+    done = alm90("sites", folder)
+    assert done.exit_code == 0, done.stderr
+    assert len(records(folder / "sites" / "screened.csv")) == 12
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "12 sites to train on will not do" in said
+    assert "the largest leaves 9 to learn from" in said
+    assert "so 13 sites or more" in said

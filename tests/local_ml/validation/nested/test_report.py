@@ -14,7 +14,7 @@ from local_ml.scores.metrics import r2
 from local_ml.settings import (
     TargetSettings,
 )
-from local_ml.validation.nested import validate
+from local_ml.validation.nested import fit_and_predict, validate
 
 
 def test_the_report_has_all_scores_and_the_baseline_beside_them(validated):
@@ -80,6 +80,27 @@ def test_no_training_site_or_too_few_groups():
         validate(sample_table(split=np.full(72, "test")), SETTINGS)
     with pytest.raises(TrainingError, match=r"set validation.folds to 2 or less"):
         validate(sample_table(group=np.resize(["a", "b"], 72)), SETTINGS)
+
+
+def test_folds_that_leave_too_few_sites_say_how_many_there_are():
+    """Fault: "9 training sites: at least 10 are needed" of twelve, as if three had been lost."""
+    table = sample_table(n=12, group=np.arange(12).astype(str))
+    settings = with_validation(SETTINGS, folds=5, designs=("random",))
+    told = (
+        r"^12 sites to train on: the largest of the 5 outer folds \('random'\) leaves 9 to learn "
+        r"from, at least 10 are needed"
+    )
+    with pytest.raises(TrainingError, match=told):
+        validate(table, settings)
+
+
+def test_a_fold_that_cannot_be_learned_is_named():
+    """Fault: numbers of one fold, read as those of the study."""
+    table = sample_table(n=36, group=np.arange(36).astype(str))
+    table = replace(table, target=np.r_[np.zeros(24), np.arange(12.0)])
+    split = np.arange(24), np.arange(24, 36)
+    with pytest.raises(TrainingError, match=r"^fold 2 of 'block', which learns from 24 of the 36"):
+        fit_and_predict(table, SETTINGS, "block", 1, split)
 
 
 def test_sites_without_signal_end_in_the_plain_sentence(finished):
