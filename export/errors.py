@@ -43,6 +43,10 @@ class MissingStepError(ExportError):
     """A step was asked for whose input no earlier step has made yet."""
 
 
+class StaleStepError(ExportError):
+    """A step was asked for whose input an earlier step would make otherwise now."""
+
+
 class MissingPackageError(ExportError):
     """A command was asked for that needs a package which is not installed."""
 

@@ -12,7 +12,9 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from odc.geo.geobox import GeoBox
 
+from export.rasters.info import read_info
 from export.report import charts, evidence, text, words
 from export.report.data import ReportData, read_report_data
 from export.report.documents import Design, Fifth
@@ -126,7 +128,8 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
         "decimals": decimals,
         "in_unit": text.in_unit,
         "words": words,
-        "region_text": region_text(study_geobox(study)),
+        "region_text": region_text(_grid(study, data)),
+        "learned": _learned(data),
         "members": [
             (_MEMBERS.get(name, name), weight)
             for name, weight in zip(
@@ -196,6 +199,24 @@ def _evidence(data: ReportData) -> dict[str, Any]:
         "ablated": ablated,
         "ablation_chart": charts.ablation("ablation", drawn, unit) if drawn else None,
     }
+
+
+def _grid(study: Study, data: ReportData) -> GeoBox:
+    """Return the grid of the map that is shown, which may be older than the settings."""
+    if data.map_file is not None:
+        shown = read_info(data.map_file).geobox
+        if shown.crs is not None:
+            return shown
+    return study_geobox(study)
+
+
+def _learned(data: ReportData) -> dict[str, int]:
+    """Return how many sites and groups the model was learned from, by its own documents.
+
+    The table of sites may be another by now.
+    """
+    learned = data.out_of_fold[data.out_of_fold["design"] != "test"]
+    return {"sites": learned["site_id"].nunique(), "groups": learned["group"].nunique()}
 
 
 def _largest_bias(data: ReportData) -> float:

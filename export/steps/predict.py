@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from export.advice import command, typed
 from export.covariates.study_tiles import last_planned_of
 from export.covariates.tile_plans import last_planned, outdated_tiles
 from export.covariates.tiles import tile_files
@@ -15,6 +16,7 @@ from export.map.mosaic import write_map
 from export.map.predict import Machines, PredictReport, predict_tiles
 from export.progress import Progress
 from export.rasters.remote import gdal_name, is_remote, listed_tiles, remote_tiles
+from export.steps import standing
 from export.steps.context import Context, tile_holes
 from export.study import STUDY_FILE
 from local_ml.files import json_bytes, write_whole
@@ -41,8 +43,10 @@ def predict_step(context: Context, force: bool = False, scheduler: str | None = 
     study = context.study
     context.require(study.model_folder / "manifest.json", "train")
     predictor = Predictor.load(study.model_folder)
-    require_skill(predictor.no_skill, force, f"alm90 predict {study.folder}")
+    require_skill(predictor.no_skill, force, command("predict", study.folder))
     folder = context.require(study.covariates_folder / "tiles", "export")
+    standing.require_current(context, "predict", "train")
+    standing.require_learned_covariates(context, [one.name for one in predictor.features])
     settings = study.settings.map
     folders = TileFolders.of(study.map_folder, settings.companion)
     tiles = _up_to_date(context, tile_files(folder))
@@ -89,7 +93,7 @@ def _judged(
     files that are up to date; name of a tile that is not → why it is left out
     """
     outdated = set(outdated_tiles(files, wanted))
-    remedy = f"`alm90 export {study}` makes them anew"
+    remedy = f"{typed('export', study)} makes them anew"
     if len(outdated) == len(files):
         raise TileError(f"all covariate tiles hold covariates of earlier settings; {remedy}")
     why = "its covariate tile holds covariates of earlier settings; " + remedy.replace("them", "it")
@@ -137,7 +141,8 @@ def predict_folder(
     if is_remote(out):
         raise StudyError(f"{gdal_name(out)}: a map is written to a folder, not to object storage")
     predictor = Predictor.load(model)
-    again = f"alm90 predict --model {model} --covariates {gdal_name(covariates)} --out {out}"
+    tiles = gdal_name(covariates)
+    again = command("predict", "--model", model, "--covariates", tiles, "--out", out)
     require_skill(predictor.no_skill, force, again)
     if (out / STUDY_FILE).exists() or (out / "tiles").resolve() == covariates.resolve():
         raise StudyError(

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from export.fingerprints import fingerprint
+from export.steps import standing
 from export.steps.context import Context
 from export.steps.map_age import said_of_the_map
 from export.study import Study
@@ -25,7 +26,8 @@ def report_step(context: Context) -> None:
         *sorted(study.map_folder.glob("*.tif")),
     ]
 
-    said = said_of_the_map(context, "report")
+    said = standing.warn_of_stale(context, "report", "train")
+    said += said_of_the_map(context, "report")
     # Of whatever run they were left by: they stay until the tile is made.
     holes = [
         f"{what} {name}: {why}"

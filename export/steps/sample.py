@@ -15,13 +15,14 @@ from export.covariates.region import Region
 from export.covariates.sampling import domain_sample, sample_at
 from export.covariates.tile_plans import stack_fingerprint
 from export.errors import RasterError, StudyError
+from export.steps import standing
 from export.steps.context import Context
 from export.study.covariates import sampled, study_covariates
 from gee.grid import centres, grid_to_json
 from local_ml.features import Feature
 from local_ml.files import csv_bytes, json_bytes, write_whole
 from local_ml.samples import write_samples
-from local_ml.sites import flag_elevation
+from local_ml.sites import flag_elevation, read_screened
 
 # Pixels at which each source is looked at before it is used.
 _LOOKED_AT = 1000
@@ -36,6 +37,7 @@ def sample_step(context: Context) -> None:
     """Sample the candidate covariates of a study."""
     study, settings = context.study, context.study.settings
     screened = context.require(study.sites_folder / "screened.csv", "sites")
+    standing.require_current(context, "sample", "sites")
     region = context.region()
     stack = study_covariates(study, region.geobox, context.journal.file_hash)
     stack = sampled(stack, settings.target)
@@ -58,6 +60,7 @@ def sample_step(context: Context) -> None:
         "tile_px": settings.grid.tile_px,
     }
     context.once("sample", inputs, work)
+    standing.note(context, "sample")
     report = json.loads((study.covariates_folder / "report.json").read_text(encoding="utf-8"))
     for warning in report["warnings"]:
         context.warn("sample", warning)
@@ -73,9 +76,7 @@ def _sample(
     if not looked_at[0].size:
         raise StudyError("the region holds no pixel: its mask and its edges do not meet")
     looks = stack.check(*looked_at, progress)
-    # Only an empty cell is missing: a site may be called "NA".
-    words = {"site_id": str, "group": str, "campaign": str}
-    sites = pd.read_csv(screened, dtype=words, keep_default_na=False, na_values=[""])
+    sites = read_screened(screened)
     rows, cols = sites["row"].to_numpy(), sites["col"].to_numpy()
     values, missing = sample_at(stack, region.geobox, rows, cols, progress)
     described = _features(stack, values, (sites["split"] == "train").to_numpy())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from export.covariates.region import Region
+from export.steps import standing
 from export.steps.context import Context, logger
 from local_ml.files import csv_bytes, json_bytes, write_whole
 from local_ml.names import counted
@@ -34,6 +35,7 @@ def sites_step(context: Context) -> None:
         ),
     }
     context.once("sites", inputs, lambda: _screen(context, region))
+    standing.note(context, "sites")
     _repeat_warnings(context, study.sites_folder / "report.json")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
+from export.advice import typed
 from export.covariates.places import by_tile
 from export.covariates.provider import CovariateInfo, CovariateStack
 from export.covariates.region import Region, region_extents
@@ -22,6 +23,7 @@ from export.covariates.tile_plans import (
 )
 from export.covariates.tile_writing import TilesReport, write_covariate_tiles
 from export.errors import AwaitedFileError, TileError
+from export.steps import standing
 from export.steps.context import Context
 from export.steps.sample import reasons_of
 from export.steps.stage import discard_fetched, kept_exports, on_its_path
@@ -60,9 +62,11 @@ def tiles_step(context: Context, everything: bool = False) -> None:
     if absent:
         raise TileError(
             f"the model needs {', '.join(absent)}, which study.toml no longer names; "
-            f"name it again, or `alm90 run {study.folder}` to train anew"
+            f"name it again, or {typed('run', study.folder)} to train anew"
         )
     changed = _warn_of_changes(context, as_sampled, region)
+    if not changed:
+        standing.warn_of_stale(context, "export", "sample" if everything else "train")
     auxiliary = [name for name in candidates.auxiliary if name not in kept]
     stack = candidates.select([*kept, *auxiliary])
     extents = {one.name: one for one in region_extents(region, settings.grid.tile_px)}
@@ -70,6 +74,7 @@ def tiles_step(context: Context, everything: bool = False) -> None:
     folder = study.covariates_folder / "tiles"
     plans = plan_tiles(stack, region, tiles, folder, context.journal)
     remember_stack(plans, context.journal)
+    standing.note_exported(context, stack.fingerprints())
     _tell_plan(context, plans)
     fetched = on_its_path(context, stack, plans, extents)
     report = write_covariate_tiles(
@@ -109,7 +114,7 @@ def _warn_of_changes(context: Context, stack: CovariateStack, region: Region) ->
             stack, [name for name in changed if name in before and name in now], provenance
         )
         told = _told_changes(changed, why)
-        remedy = f"`alm90 run {study.folder}` brings the model up to date"
+        remedy = f"{typed('run', study.folder)} brings the model up to date"
         context.warn(
             "export", f"{told or 'region or grid: changed since the sites were sampled'}; {remedy}"
         )
@@ -191,13 +196,14 @@ def _check_skew(
         study.settings.grid.tile_px, files,
     )  # fmt: skip
     if not len(differences):
+        standing.note_check(context, None)
         return
     unexplained = differences[~differences["covariate"].isin(list(changed))]
     at = unexplained["row"].to_numpy(), unexplained["col"].to_numpy()
     inside = np.ones(len(unexplained), bool)
     tiles = [tile.name for tile, _ in by_tile(geobox, study.settings.grid.tile_px, *at, inside)]
     context.journal.forget(STEP, tiles)
-    advice = f"`alm90 run {study.folder}` samples and trains anew"
+    advice = f"{typed('run', study.folder)} samples and trains anew"
     if tiles:
         others = kept_exports(study.settings.earthengine)
         advice = (
@@ -213,6 +219,6 @@ def _check_skew(
     )
     learned = differences["covariate"].isin(list(kept)).any()
     so = ", so the model would see other covariates than it learned from" if learned else ""
-    raise TileError(
-        f"{len(differences)} sampled values are not what their tiles hold{so}. {advice}:\n{shown}"
-    )
+    said = f"{len(differences)} sampled values are not what their tiles hold"
+    standing.note_check(context, said)
+    raise TileError(f"{said}{so}. {advice}:\n{shown}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from export.errors import StudyError
 from export.fold_cache import FolderFoldCache
 from export.progress import Progress
+from export.steps import standing
 from export.steps.context import Context
 from local_ml.settings import LearningSettings
 from local_ml.versions import library_versions
@@ -27,6 +28,7 @@ def train_step(context: Context) -> None:
     domain = study.domain_file if settings.domain.pixels else None
     if domain is not None:
         context.require(domain, "sample")
+    standing.require_current(context, "train", "sample")
 
     def work() -> tuple[list[Path], str]:
         result = _train(samples, domain, learning, study.model_folder, context.progress)
@@ -40,6 +42,7 @@ def train_step(context: Context) -> None:
         "libraries": library_versions(),
     }
     context.once("train", inputs, work)
+    standing.note(context, "train")
     for note in _warnings(study.model_folder):  # said on every run, as the model stays what it is
         context.warn("train", note)
 
