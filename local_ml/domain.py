@@ -15,6 +15,7 @@ import pandas as pd
 from local_ml.errors import SampleTableError
 from local_ml.features import Feature
 from local_ml.names import nearest
+from local_ml.sample_cells import exact_numbers
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def read_domain(path: Path, features: Sequence[Feature]) -> DomainSample:
             )
     if frame.empty:
         raise SampleTableError(f"{path} has a header but no rows; set domain.pixels above 0")
-    numbers = frame[wanted].apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    numbers = frame[wanted].apply(exact_numbers)
     text = numbers.isna() & (frame[wanted].apply(lambda column: column.str.strip()) != "")
     for name, (low, high) in {"longitude": (-180, 180), "latitude": (-90, 90)}.items():
         text[name] |= ~numbers[name].between(low, high)

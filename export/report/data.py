@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
@@ -177,7 +176,8 @@ def _table(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.Da
         if absent:
             raise ExportError(f"{path} lacks the columns {', '.join(absent)}")
         for name in numbers:
-            table[name] = pd.to_numeric(table[name].replace("", np.nan)).astype("float64")
+            # By this way the numbers are those that were written, to the last digit.
+            table[name] = table[name].replace("", "nan").astype("float64")
     except (OSError, ValueError) as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
     return table

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from local_ml.sites.coordinates import ElevationFinding, flag_elevation
     from local_ml.sites.groups import group_sites
     from local_ml.sites.reading import FieldTable, read_field_table
+    from local_ml.sites.schema import read_screened
     from local_ml.sites.screening import ScreenedSites, screen
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "flag_elevation",
     "group_sites",
     "read_field_table",
+    "read_screened",
     "screen",
 ]
 
@@ -39,6 +41,7 @@ _HOMES = {
     "flag_elevation": "coordinates",
     "group_sites": "groups",
     "read_field_table": "reading",
+    "read_screened": "schema",
     "screen": "screening",
 }
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from last_digits import misread
 
 from local_ml.domain import read_domain
 from local_ml.errors import SampleTableError
@@ -38,6 +39,15 @@ def test_columns_are_bound_by_name_and_gaps_stay_gaps(tmp_path):
     )  # fmt: skip
     with pytest.raises(SampleTableError, match=r"no covariate 'twii'.*'twi'"):
         domain.with_features(["twii"])
+
+
+def test_places_are_read_to_the_last_digit_by_any_pandas(tmp_path, monkeypatch):
+    # Fault: another domain, and so other matched folds, with pandas 2.2.
+    places = 90 + np.random.default_rng(0).random(2)
+    misread(monkeypatch)
+    domain = _read(tmp_path, _frame(longitude=places, latitude=places - 60))
+    assert domain.longitude.tolist() == places.tolist()
+    assert domain.latitude.tolist() == (places - 60).tolist()
 
 
 def test_another_content_is_another_fingerprint(tmp_path):

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from last_digits import misread
 
 from export.errors import ExportError, MissingStepError
+from export.report.data import read_report_data
 
 SCORES = ("r2", "rmse", "mae", "bias", "concordance", "slope_observed_on_predicted")
 
@@ -273,6 +275,15 @@ def test_names_in_any_script_survive_in_text_and_in_figures(files: Any) -> None:
     page = files.render()
     assert f"<h1>{title}</h1>" in page.html
     assert f"{method} (60)" in page.text  # the legend of a scatter, as text
+
+
+def test_numbers_are_those_of_the_files_by_any_pandas(
+    files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = files.designs["random"].predicted
+    misread(monkeypatch)
+    table = read_report_data(files.study).out_of_fold
+    assert table["predicted"][table["design"] == "random"].tolist() == written.tolist()
 
 
 def test_a_site_called_na_is_a_site(files: Any) -> None:

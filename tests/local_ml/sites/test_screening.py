@@ -9,10 +9,12 @@ import pandera.pandas as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from last_digits import misread
 
 from local_ml.errors import SiteTableError
+from local_ml.files import csv_bytes
 from local_ml.settings import TargetSettings
-from local_ml.sites import SiteTableSettings, flag_elevation, screen
+from local_ml.sites import SiteTableSettings, flag_elevation, read_screened, screen
 from local_ml.sites.coordinates import warn_of_minutes
 from local_ml.sites.duplicates import combine
 from local_ml.sites.schema import sites_schema
@@ -364,3 +366,21 @@ def test_elevation_that_disagrees_with_the_terrain_is_flagged(screened) -> None:
     assert len(flag_elevation(sites, np.array([4650.0, 3900.0, 0, 0]), tolerance_m=900)) == 1
     with pytest.raises(ValueError, match="4 sites"):
         flag_elevation(sites, np.array([1.0]))
+
+
+def test_what_is_written_is_read_again_by_any_pandas(screened, tmp_path, monkeypatch):
+    # Fault: samples.csv, and the fold that a site falls in, that go by the version of pandas.
+    places = (93 + np.random.default_rng(0).random(12)).tolist()
+    rows = [f"g{i},{x!r},{x - 58!r},{x / 400!r}" for i, x in enumerate(places)]
+    written = screened(HEAD + "\n".join(rows) + "\n").sites.replace("g0", "NA")
+    path = tmp_path / "screened.csv"
+    path.write_bytes(csv_bytes(written))
+    misread(monkeypatch)
+    sites = read_screened(path)
+    sites_schema().validate(sites)
+    assert sites["site_id"].tolist() == written["site_id"].tolist()
+    assert "NA" in sites["site_id"].tolist()
+    for name in ("longitude", "latitude", "target", "row", "col", "file_row"):
+        assert sites[name].tolist() == written[name].tolist()
+    assert set(sites["target"]) == {x / 400 for x in places}
+    assert sites["target_sd"].isna().all()
