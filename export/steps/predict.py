@@ -158,7 +158,8 @@ def predict_folder(
         _remove_map_tiles(folders, outdated)
         with _machines(scheduler, model, predictor, covariates, out, say) as machines:
             report = predict_tiles(files, predictor, folders, journal, progress, machines=machines)
-        holes = tile_holes("map", {**outdated, **report.failed})
+        holes = tile_holes("map", outdated)
+        holes += [f"map tile {name}: {why}" for name, why in report.failed.items()]
         say(_told(report))
         for hole in holes:
             say(hole)
