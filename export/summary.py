@@ -26,9 +26,9 @@ def summary_lines(study: Study) -> list[str]:
         lines.append("")
         lines.append(
             f"map against {study.settings.map.reference} over {compared['pixels']:,} pixels: "
-            f"R² {_shown(compared['scores'], 'r2', '.3f')}, "
-            f"RMSE {_shown(compared['scores'], 'rmse', '.3g')}, "
-            f"bias {_shown(compared['scores'], 'bias', '+.2g')} {target.unit}"
+            f"R² {shown(compared['scores'], 'r2', '.3f')}, "
+            f"RMSE {shown(compared['scores'], 'rmse', '.3g')}, "
+            f"bias {shown(compared['scores'], 'bias', '+.2g')} {target.unit}"
         )
     lines += ["", f"map     {study.map_file}", f"report  {study.report_file}"]
     return lines
@@ -36,13 +36,18 @@ def summary_lines(study: Study) -> list[str]:
 
 def _row(name: str, n: int, scores: dict[str, float | None] | None) -> str:
     return (
-        f"{name:<28}{n:>5}{_shown(scores, 'r2', '.3f'):>8}{_shown(scores, 'rmse', '.3g'):>9}"
-        f"{_shown(scores, 'mae', '.3g'):>9}{_shown(scores, 'bias', '+.2g'):>9}"
+        f"{name:<28}{n:>5}{shown(scores, 'r2', '.3f'):>8}{shown(scores, 'rmse', '.3g'):>9}"
+        f"{shown(scores, 'mae', '.3g'):>9}{shown(scores, 'bias', '+.2g'):>9}"
     )
 
 
-def _shown(scores: dict[str, float | None] | None, name: str, form: str) -> str:
-    """Return a score in its form, a dash where the sites do not define it."""
+def shown(scores: dict[str, float | None] | None, name: str, form: str) -> str:
+    """Return a score in its form, a dash where the sites do not define it.
+
+    Parameters
+    ----------
+    scores : by name; None where no site got a prediction
+    """
     value = None if scores is None else scores[name]
     return "–" if value is None else format(value, form)
 

@@ -11,6 +11,7 @@ from export.fold_cache import FolderFoldCache
 from export.progress import Progress
 from export.steps import standing
 from export.steps.context import Context
+from export.summary import shown
 from local_ml.settings import LearningSettings
 from local_ml.versions import library_versions
 
@@ -133,7 +134,8 @@ def _warnings(model: Path) -> list[str]:
 def _summary(result: "TrainingResult") -> str:
     selection = result.fitted.selection
     scores = ", ".join(
-        f"{design} R² {held_out['scores']['r2']:.2f} RMSE {held_out['scores']['rmse']:.3g}"
+        f"{design} R² {shown(held_out['scores'], 'r2', '.2f')} "
+        f"RMSE {shown(held_out['scores'], 'rmse', '.3g')}"
         for design, held_out in result.validation.to_json()["designs"].items()
     )
     text = (

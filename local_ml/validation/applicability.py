@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from local_ml.errors import TrainingError
 from local_ml.learning.pipeline import FittedPipeline
 from local_ml.prediction.applicability_rule import ApplicabilityRule
 from local_ml.samples import SampleTable
@@ -111,7 +112,19 @@ def fit_applicability(
         prediction is the same everywhere, every distance is 0 and no pixel lies outside
     held_together : one (n,) bool a fold, the sites held out in it
     design : of those folds
+
+    Raises
+    ------
+    TrainingError
+        A fold holds all sites, so that none is left from which they could be far.
     """
+    if any(fold.all() for fold in held_together):
+        raise TrainingError(
+            f"all {len(X)} sites that have a value in every covariate kept lie in one fold of the "
+            f"design {design!r}, so nothing tells how far a pixel may be from them; set "
+            "applicability.design to another design, or another rule for missing values of a "
+            "covariate, which keeps more sites"
+        )
     X = np.asarray(X, dtype=np.float64)
     feature = np.asarray(column_feature)
     known = np.isfinite(X)

@@ -122,7 +122,7 @@ def test_the_same_table_gives_the_same_bytes():
 
 def test_what_cannot_be_learned_is_refused():
     pipeline = MoisturePipeline(SETTINGS)
-    with pytest.raises(TrainingError, match="^1 training site: at least 10"):
+    with pytest.raises(TrainingError, match=r"^1 training site: at least 10"):
         pipeline.fit(_table(n=1))
     with pytest.raises(TrainingError, match="the target is 5 at all 30"):
         pipeline.fit(_table(n=30, truth=lambda X: np.full(len(X), 5.0)))

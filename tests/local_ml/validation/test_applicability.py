@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
+from local_ml.errors import TrainingError
 from local_ml.prediction.applicability_rule import ApplicabilityRule
 from local_ml.validation.applicability import fit_applicability
 
@@ -50,6 +51,12 @@ def test_sites_held_out_together_are_no_neighbours_of_each_other():
     apart = fit([0, 0.1, 5, 5.1])
     ratio = found.dissimilarity_index / apart.dissimilarity_index
     np.testing.assert_allclose(ratio, [50, 49, 49, 50], rtol=1e-4)
+
+
+def test_a_fold_of_all_sites_tells_no_distance():
+    """A training that ends with numpy's words on a zero-size array."""
+    with pytest.raises(TrainingError, match=r"all 4 sites .* one fold of the design 'grouped'.*set"):
+        fit([0, 0.1, 5, 5.1], folds=[2, 2, 2, 2])
 
 
 def test_one_entry_a_repeat():
