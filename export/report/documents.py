@@ -165,6 +165,12 @@ class Validation(Document):
 
 
 class Fusion(Document):
+    """How predictions of the members become the value that is delivered.
+
+    `curve` (pairs of weighted mean and corrected value) and `residual` (a forest of the residuals
+    is added) take the place of `intercept` and `slope`, which are then 0 and 1.
+    """
+
     members: tuple[str, ...]
     weights: tuple[float, ...]
     intercept: float
@@ -175,6 +181,19 @@ class Fusion(Document):
     smearing: float
     minimum: float | None
     maximum: float | None
+    curve: tuple[tuple[float, float], ...] | None = None
+    residual: bool = False
+
+
+class FusionSettings(Document):
+    """What the study asked for; a manifest that does not tell was made with the defaults."""
+
+    correction: str = "linear"
+    variance_dial: float = 0.0
+
+
+class LearningSettings(Document):
+    fusion: FusionSettings = FusionSettings()
 
 
 class Target(Document):
@@ -205,6 +224,7 @@ class Manifest(Document):
     seed: int
     versions: dict[str, str]
     samples_fingerprint: str
+    settings: LearningSettings = LearningSettings()
     extra: Rows = Rows()
     maximum: Bounding | None = None
 
@@ -234,7 +254,8 @@ class Stability(Document):
 class Without(Document):
     """The score of the whole pipeline without one group of covariates.
 
-    `rmse_change`: without − with, positive where the group helps.
+    `rmse_change`: without − with, positive where the group helps. Numbers are None where the other
+    covariates cannot be learned from; `reason` then says why.
     """
 
     features: tuple[str, ...]
@@ -243,6 +264,7 @@ class Without(Document):
     r2: float | None
     rmse_change: float | None
     standard_error: float | None
+    reason: str | None = None
 
 
 class Ablation(Document):

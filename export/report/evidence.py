@@ -8,9 +8,7 @@ from typing import Any
 
 from export.report import words
 from export.report.data import ReportData
-
-DECIDING = ("knndm", "grouped", "block", "random")
-"""Designs by how near they come to the map as a whole; as `no_skill` of a model has them."""
+from local_ml.scores.skill import DECIDING
 
 
 def deciding_design(data: ReportData) -> str | None:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from odc.geo.geobox import GeoBox
 
 from export.rasters.info import read_info
-from export.report import charts, evidence, text, words
+from export.report import charts, evidence, fusion, text, words
 from export.report.data import ReportData, read_report_data
 from export.report.documents import Design, Fifth
 from export.report.drawing import MARKERS
@@ -128,6 +128,7 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
         "decimals": decimals,
         "in_unit": text.in_unit,
         "words": words,
+        "fusion": fusion,
         "region_text": region_text(_grid(study, data)),
         "learned": _learned(data),
         "members": [

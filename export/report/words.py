@@ -299,31 +299,3 @@ def regression_to_the_mean(scores: Scores | None, design: str | None = None) -> 
             "lean is gone would make the errors of the map larger, not smaller."
         )
     return text
-
-
-def calibration_sentences(data: ReportData, decimals: int) -> list[str]:
-    """Say what the fusion does after the members are averaged."""
-    rule = data.manifest.fusion
-    sentences = [
-        f"Delivered value = {fixed(rule.intercept, decimals, sign=True)} + "
-        f"{fixed(rule.slope, 3)} × weighted mean of the members"
-        + (", both on the scale of the natural logarithm." if rule.transform == "log" else ".")
-    ]
-    if rule.slope == 1:
-        sentences.append("The slope is exactly 1: no stretching was called for, or none was asked.")
-    elif rule.slope > 1:
-        sentences.append("The slope above 1 undoes what the members flatten by averaging.")
-    else:
-        sentences.append("The slope below 1 draws in predictions that varied too much.")
-    sentences.append(
-        f"The line was fitted on held-out predictions between "
-        f"{fixed(rule.fused_minimum, decimals)} and {fixed(rule.fused_maximum, decimals)}; beyond "
-        "these the correction stays what it is at the nearer end."
-    )
-    if rule.transform == "log":
-        sentences.append(
-            f"Back from the logarithm, values are multiplied by {fixed(rule.smearing, 3)}, the "
-            "mean of the exponential of the residuals (Duan's smearing factor), without which "
-            "they would be too low on average."
-        )
-    return sentences

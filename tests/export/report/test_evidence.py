@@ -153,6 +153,21 @@ def test_groups_of_covariates_are_told_the_most_missed_first(files: Any) -> None
         assert page.shows(value)
 
 
+def test_a_group_without_which_nothing_could_be_learned_says_why(files: Any) -> None:
+    """Fault: a row of dashes, as if the group had not been looked at."""
+    reason = "fold 1: no covariate can be learned from (slope: constant (7 at every site))"
+    empty = dict.fromkeys(("n", "rmse", "r2", "rmse_change", "standard_error"))
+    ablation = {
+        "design": "grouped", "n": 60, "rmse": 0.08203125, "r2": 0.4375,
+        "without": {"terrain": {"features": ["twi"], "reason": reason} | empty},
+    }  # fmt: skip
+    change(files, "model/selection.json", lambda d: d.update(ablation=ablation))
+    text = files.render().text
+    section = text[text.index("What each group of covariates is worth") :]
+    assert reason in section
+    assert "(none left out)" in section[section.index(reason) :]
+
+
 def test_holes_are_told_beside_the_map(files: Any) -> None:
     from export.report import write_report
 
