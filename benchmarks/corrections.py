@@ -74,7 +74,7 @@ def corrected_maps(
         FusionSettings(variance_dial=0.5),
         fitted.weight,
     )
-    matrix, _, _ = fitted._member_predictions(outside)
+    matrix, _, _ = fitted.member_predictions(outside)
     maps["dial_0.5"] = half.deliver(matrix)[0]
     held_out = fitted.out_of_fold
     fused = fitted.rule.fuse(held_out.predictions)

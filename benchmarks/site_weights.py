@@ -49,7 +49,7 @@ def one_world(family: str, number: int, settings: LearningSettings) -> list[tupl
     fitted = MoisturePipeline(settings).fit(world.table)
     used = world.table.rows(fitted.used_rows)
     rarity = intensity_weights(used, world.domain, settings.validation)
-    matrix, valid, _ = fitted._member_predictions(world.values)
+    matrix, valid, _ = fitted.member_predictions(world.values)
     truth = world.truth[valid]
     result = []
     for weight in (fitted.weight, fitted.weight * rarity):

@@ -112,7 +112,7 @@ class FittedPipeline:
 
     def deliver(self, table: SampleTable | np.ndarray) -> Delivered:
         """Return all that can be said of rows; the members predict once. `table` as above."""
-        matrix, valid, X = self._member_predictions(table)
+        matrix, valid, X = self.member_predictions(table)
         upper = self._upper(table)
         fused, added = self.rule.fuse(matrix), np.zeros(len(matrix))
         if valid.any():
@@ -147,10 +147,26 @@ class FittedPipeline:
             )
         return self.maximum.bound(table[:, self.candidates.index(name)])
 
-    def _member_predictions(
+    def member_predictions(
         self, table: SampleTable | np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the members' predictions, which rows have any, and the matrix of those rows."""
+        """Return the members' predictions, which rows have any, and the matrix of those rows.
+
+        Parameters
+        ----------
+        table : n rows; an array holds all candidates, (n, candidates)
+
+        Returns
+        -------
+        predictions : (n, members) float64, transformed scale; 0 where a row has none
+        valid : (n,) bool
+        matrix : (valid rows, columns) float32, the model matrix
+
+        Raises
+        ------
+        PredictionError
+            Not one column a candidate.
+        """
         if isinstance(table, SampleTable):
             values = table.with_features(self.selection.chosen).values
         else:

@@ -1,6 +1,8 @@
 """The sample table: what is written is what is read, and every fault is named where it lies."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -220,6 +222,14 @@ def test_files_missing_broken_or_empty(path, tmp_path):
     path.with_suffix(".json").write_text("{")
     with pytest.raises(SampleTableError, match="not the description"):
         read_samples(path, TARGET)
+
+
+def test_the_page_names_each_key_of_the_target(path):
+    # Fault: a key that the file holds and whoever makes a table elsewhere does not know.
+    page = (Path(__file__).parents[2] / "docs" / "samples.md").read_text(encoding="utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith("| `target` |")]
+    written = json.loads(path.with_suffix(".json").read_text())["target"]
+    assert set(written) <= set(re.findall(r"`(\w+)`", row))
 
 
 def test_writing_without_a_column(tmp_path):

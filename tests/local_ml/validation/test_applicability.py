@@ -55,7 +55,9 @@ def test_sites_held_out_together_are_no_neighbours_of_each_other():
 
 def test_a_fold_of_all_sites_tells_no_distance():
     """A training that ends with numpy's words on a zero-size array."""
-    with pytest.raises(TrainingError, match=r"all 4 sites .* one fold of the design 'grouped'.*set"):
+    with pytest.raises(
+        TrainingError, match=r"all 4 sites .* one fold of the design 'grouped'.*set"
+    ):
         fit([0, 0.1, 5, 5.1], folds=[2, 2, 2, 2])
 
 
