@@ -87,6 +87,7 @@ def opened(folder: Path) -> Iterator["Context"]:
         from export.progress import progress_for
         from export.steps.context import open_context
         from export.study import Study
+        from local_ml.names import counted
 
         study = Study.load(folder)
         with open_context(study, progress_for(sys.stderr), typer.echo) as context:
@@ -94,7 +95,9 @@ def opened(folder: Path) -> Iterator["Context"]:
                 yield context
             finally:
                 if context.holes:
-                    typer.secho(f"left {len(context.holes)} hole(s):", fg="yellow", err=True)
+                    typer.secho(
+                        f"left {counted(len(context.holes), 'hole')}:", fg="yellow", err=True
+                    )
                 for hole in context.holes:
                     typer.secho(f"  {hole}", err=True)
         if context.holes:

@@ -4,12 +4,14 @@ Every key is described here once; `export` composes these models into the settin
 whole study and writes the descriptions into its template.
 """
 
+from math import isclose
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from local_ml.units import require_known_unit
+from local_ml.units import one_in, require_known_unit
 
+_WATER_CONTENT = "m3 m-3"
 FEWEST_ROWS = 10
 """Sites that a model is learned from at the least, inside every outer fold too."""
 
@@ -56,6 +58,30 @@ class TargetSettings(Settings):
         if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
             raise ValueError(f"minimum ({self.minimum}) must lie below maximum ({self.maximum})")
         return self
+
+    @model_validator(mode="after")
+    def _bounds_are_in_the_unit(self) -> Self:
+        """Refuse the bounds of a water content, which are defaults, for any other unit."""
+        if self.unit == _WATER_CONTENT or not self._bounds_by_default:
+            return self
+        scale = one_in(_WATER_CONTENT, self.unit)
+        if scale is not None and isclose(scale, 1):
+            return self
+        name, default = self._bounds_by_default[0]
+        percent = scale is not None and isclose(scale, 100)
+        as_water = f" (for a volumetric water content {100 * default:g})" if percent else ""
+        raise ValueError(
+            f"unit is '{self.unit}', but {name} is not set and its default, {default:g}, is that "
+            f"of a water content in {_WATER_CONTENT}: set {name} in '{self.unit}'{as_water}"
+        )
+
+    @property
+    def _bounds_by_default(self) -> list[tuple[str, float]]:
+        """Names and values of the bounds that nobody has set, and that need a unit."""
+        defaults = [("maximum", self.maximum)]
+        if self.maximum_covariate is not None:
+            defaults.append(("maximum_margin", self.maximum_margin))
+        return [(n, v) for n, v in defaults if v is not None and n not in self.model_fields_set]
 
 
 class SelectionSettings(Settings):

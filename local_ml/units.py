@@ -83,3 +83,10 @@ def convert(values: "np.ndarray", unit: str, to: str) -> "np.ndarray":
     if not same_dimension(unit, to):
         raise UnitError(f"'{unit}' cannot be converted to '{to}': they measure different things")
     return _registry().Quantity(values, _parse(unit)).to(_parse(to)).magnitude  # type: ignore[no-any-return]
+
+
+def one_in(unit: str, to: str) -> float | None:
+    """Return what 1 `unit` is in the unit `to`; None where they measure different things."""
+    if not same_dimension(unit, to):
+        return None
+    return float(_registry().Quantity(1.0, _parse(unit)).to(_parse(to)).magnitude)

@@ -5,14 +5,21 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from export.covariates.region import Region
+from export.covariates.region import Region, read_region
+from export.covariates.warp import read_tile
+from export.errors import StudyError
 from export.steps import standing
 from export.steps.context import Context, logger
+from export.study.settings import RegionSettings
+from gee.grid import tiles_of
 from local_ml.files import csv_bytes, json_bytes, write_whole
 from local_ml.names import counted
 from local_ml.settings import FEWEST_ROWS, ValidationSettings
+
+_VALUES_NAMED = 8
 
 
 def sites_step(context: Context) -> None:
@@ -47,7 +54,11 @@ def _screen(context: Context, region: Region) -> tuple[list[Path], str]:
     study, settings = context.study, context.study.settings
     table = read_field_table(study.input(settings.sites.file), settings.sites, settings.target)
     located = locate(region, table.rows["longitude"], table.rows["latitude"], settings.grid.tile_px)
-    screened = screen(table, settings.sites, settings.target, located, region_text(region.geobox))
+    mask = mask_text(settings.region)
+    if not located["in_region"].any():
+        require_pixels(region, settings.grid.tile_px, mask)
+    where = region_text(region.geobox)
+    screened = screen(table, settings.sites, settings.target, located, where, mask)
     folder = study.sites_folder
     files = [
         _write_table(folder / "screened.csv", screened.sites),
@@ -66,11 +77,46 @@ def _screen(context: Context, region: Region) -> tuple[list[Path], str]:
     summary = screened.summary
     reasons = "; ".join(f"{count} × {reason}" for reason, count in summary["reasons"].items())
     text = (
-        f"{summary['rows']} rows → {summary['sites']} sites in {summary['groups']} groups; "
-        f"{summary['merged_rows']} rows averaged within pixels; "
-        f"{summary['excluded']} rows left out" + (f" ({reasons})" if reasons else "")
+        f"{counted(summary['rows'], 'row')} → {counted(summary['sites'], 'site')} in "
+        f"{counted(summary['groups'], 'group')}; "
+        f"{counted(summary['merged_rows'], 'row')} averaged within pixels; "
+        f"{counted(summary['excluded'], 'row')} left out" + (f" ({reasons})" if reasons else "")
     )
     return [*files, folder / "report.json"], text
+
+
+def mask_text(region: RegionSettings | None) -> str:
+    """Name what leaves pixels of the region's rectangle out: "its mask (permafrost.tif)"."""
+    source = region.mask or region.mask_asset if region else None
+    if region is None or source is None:
+        return "its mask"
+    values = region.mask_values
+    which = "" if values is None else f", mask_values = {list(values)}"
+    return f"its mask ({source}{which})"
+
+
+def require_pixels(region: Region, tile_px: int, mask: str) -> None:
+    """Raise where no pixel lies in the region; its mask is read until one is found.
+
+    Raises
+    ------
+    StudyError
+        naming the mask, and whole numbers that it holds.
+    """
+    if region.mask is None:
+        return
+    held: set[int] = set()
+    for tile in tiles_of(region.geobox, tile_px):
+        if read_region(region, tile).any():
+            return
+        values = np.unique(read_tile(region.mask, tile))
+        held |= {int(value) for value in values[np.isfinite(values)] if value == int(value)}
+    named = ", ".join(map(str, sorted(held)[:_VALUES_NAMED]))
+    more = f" and {len(held) - _VALUES_NAMED} more" if len(held) > _VALUES_NAMED else ""
+    raise StudyError(
+        f"the region holds no pixel: {mask} selects none within its edges; there the mask holds "
+        + (f"{named}{more}" if held else "no value at all")
+    )
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> Path:

@@ -26,9 +26,14 @@ _LEAST_CELLS, _LEAST_DEGREES = 20, 3
 
 
 def suspicious(
-    longitude: float, latitude: float, in_region: bool, in_region_swapped: bool, region_text: str
+    longitude: float, latitude: float, in_region: bool, in_region_swapped: bool, beyond: str
 ) -> tuple[str, str] | None:
-    """Return reason and detail where a position cannot be used, else None."""
+    """Return reason and detail where a position cannot be used, else None.
+
+    Parameters
+    ----------
+    beyond : said of a position that is not in the region: "lies outside the region (…)"
+    """
     if np.isnan(longitude) or np.isnan(latitude):
         lacking = [n for n, v in (("longitude", longitude), ("latitude", latitude)) if np.isnan(v)]
         return MISSING, f"no {' and no '.join(lacking)}"
@@ -44,8 +49,8 @@ def suspicious(
         return IMPOSSIBLE, f"{place} is no longitude and latitude in degrees"
     if not in_region:
         if in_region_swapped:
-            return SWAPPED, f"{place} lies outside {region_text}, exchanged it lies inside"
-        return OUT_OF_REGION, f"{place} lies outside {region_text}"
+            return SWAPPED, f"{place} {beyond}; exchanged, it lies inside"
+        return OUT_OF_REGION, f"{place} {beyond}"
     return None
 
 

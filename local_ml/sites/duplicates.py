@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from local_ml.names import counted
 from local_ml.sites.cells import line_numbers
 
 Array = NDArray[np.float64]
@@ -92,9 +93,9 @@ def merge_within_pixels(
     if merged:
         rows = [line["row"] for line in merged]
         notes.append(
-            f"{len(rows)} rows fell into {pixels} pixels together with others and were averaged, "
-            f"weighted by inverse variance where all have an sd, else plainly "
-            f"({line_numbers(rows)})"
+            f"{counted(len(rows), 'row')} fell into {counted(pixels, 'pixel')} together with "
+            "others and were averaged, weighted by inverse variance where all have an sd, else "
+            f"plainly ({line_numbers(rows)})"
         )
     return out, pd.DataFrame(merged, columns=["row", "site_id", "into"]), _shared(out), notes
 
@@ -131,10 +132,11 @@ def _shared(sites: pd.DataFrame) -> list[str]:
     warnings = []
     pixels = sites.groupby(["row", "col"])
     for column, text in (
-        ("split", "hold a site to train on and one kept for the test: the test is not independent"),
-        ("method", "hold sites of different methods, which stay apart (they share a group)"),
+        ("split", "a site to train on and one kept for the test: the test is not independent"),
+        ("method", "sites of different methods, which stay apart (they share a group)"),
     ):
         number = int((pixels[column].nunique() > 1).sum())
         if number:
-            warnings.append(f"{number} pixel{'s' if number > 1 else ''} {text}")
+            verb = "holds" if number == 1 else "hold"
+            warnings.append(f"{counted(number, 'pixel')} {verb} {text}")
     return warnings

@@ -9,7 +9,7 @@ from local_ml.settings import TargetSettings
 from local_ml.sites.cells import line_numbers
 from local_ml.sites.column_reader import WRONG_FIELDS
 from local_ml.sites.settings import SiteTableSettings
-from local_ml.units import same_dimension
+from local_ml.units import one_in
 
 # A single reason that takes a larger share of the rows than this seldom is the rows' own fault.
 MANY = 0.2
@@ -27,12 +27,12 @@ def warn_of_percent(
     ----------
     rows : of a field table, with `method` and `target` (target's unit)
     """
-    high = target.maximum
+    high, scale = target.maximum, one_in("1", target.unit)
     if (
         high is None
         or 10 * high >= 100
         or "%" in settings.units.get(target.name, "")
-        or not same_dimension(target.unit, "%")
+        or scale is None
     ):
         return []
     warnings = []
@@ -41,6 +41,13 @@ def warn_of_percent(
         median = values.median()
         if high < median <= 100:
             of = f" of method '{method}'" if known["method"].nunique() > 1 else ""
+            if scale != 1:  # the target itself is in percent, and its bound alone is not
+                warnings.append(
+                    f"the values of {target.name}{of} have a median of {median:.3g} {target.unit}, "
+                    f"but target.maximum is {high:g} {target.unit}: set maximum = {high * scale:g} "
+                    f"in [target] if it was meant as a ratio"
+                )
+                continue
             warnings.append(
                 f"the values of {target.name}{of} look like percent: set units.{target.name} = '%' "
                 f"in [sites] (their median is {median:.3g}, at most {high:g} is possible)"

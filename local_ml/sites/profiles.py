@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from local_ml.names import counted
 from local_ml.sites.cells import line_numbers
 
 Array = NDArray[np.float64]
@@ -149,7 +150,8 @@ def integrate_profiles(
         warnings.append(f"profiles with gaps; the mean is that of the rest: {_list(gappy)}")
     notes = []
     if profiles:
-        notes.append(f"{profiles} profiles became their thickness-weighted mean")
+        of = "its" if profiles == 1 else "their"
+        notes.append(f"{counted(profiles, 'profile')} became {of} thickness-weighted mean")
     columns = [*rows.columns, "support_m", "n_rows", "file_rows"]
     return pd.DataFrame(kept, columns=columns), excluded, warnings, notes
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from local_ml.errors import SiteTableError
+from local_ml.names import counted
 from local_ml.settings import TargetSettings
 from local_ml.sites import coordinates
 from local_ml.sites.cells import SUSPECTED_CODE, Fault, line_numbers
@@ -64,6 +65,7 @@ def screen(
     target: TargetSettings,
     located: pd.DataFrame,
     region_text: str,
+    mask_text: str = "its mask",
 ) -> ScreenedSites:
     """Leave out unfit rows, integrate profiles, merge within pixels, and group the sites.
 
@@ -71,8 +73,10 @@ def screen(
     ----------
     located : one line for each line of `table.rows`, in its order: `row`, `col` (pixel; anything
         where unknown), `in_region` (bool), and where it is known `in_region_swapped` (bool):
-        whether the position would lie in the region with longitude and latitude exchanged
+        whether the position would lie in the region with longitude and latitude exchanged, and
+        `in_grid` (bool): whether it lies within the region's edges, mask or not
     region_text : the region in words, for the reasons: "the region (68.0–104.7°E, 25.8–39.8°N)"
+    mask_text : what leaves pixels within the edges out, in words: "its mask (permafrost.tif)"
 
     Raises
     ------
@@ -85,13 +89,16 @@ def screen(
     if len(located) != len(table.rows):
         raise ValueError(f"{len(table.rows)} rows, but {len(located)} located positions")
     rows = table.rows.rename(columns={"row": "file_row"}).reset_index(drop=True)
-    swapped = located.get("in_region_swapped", pd.Series(np.zeros(len(rows), bool)))
+    nowhere = pd.Series(np.zeros(len(rows), bool))
+    swapped = located.get("in_region_swapped", nowhere)
     rows = rows.assign(
         row=located["row"].to_numpy(),
         col=located["col"].to_numpy(),
         in_region=located["in_region"].to_numpy(bool),
         in_region_swapped=swapped.to_numpy(bool),
+        in_grid=located.get("in_grid", nowhere).to_numpy(bool),
     )
+    masked = f"lies within the edges of {region_text}, but {mask_text} leaves it out"
     faults: dict[int, list[Fault]] = {}
     for fault in table.faults:
         faults.setdefault(fault.row, []).append(fault)
@@ -99,7 +106,8 @@ def screen(
     few: list[int] = []
     for record in rows.to_dict("records"):
         line = int(record["file_row"])
-        reasons = _reasons(record, faults.get(line, []), settings, target, region_text)
+        beyond = masked if record["in_grid"] else f"lies outside {region_text}"
+        reasons = _reasons(record, faults.get(line, []), settings, target, beyond)
         if reasons:
             reason, detail = reasons[0]
             others = [other for other, _ in reasons[1:] if other != reason]
@@ -111,11 +119,13 @@ def screen(
     warnings += coordinates.warn_of_minutes(
         rows["longitude"].to_numpy(float), rows["latitude"].to_numpy(float)
     )
+    rounded = []
     if few:
-        warnings.append(
+        rounded.append(
             f"positions with fewer than {settings.screening.minimum_decimals} decimals may miss "
             f"their pixel: {line_numbers(few)}"
         )
+    warnings += rounded
     fit = ~rows["file_row"].isin(list(excluded))
     sites, incomplete, more_warnings, more_notes = integrate_profiles(
         rows[fit],
@@ -131,7 +141,7 @@ def screen(
     warnings, notes = warnings + more_warnings, notes + more_notes
     left_out = _excluded_table(rows, excluded)
     percent = warn_of_percent(rows, settings, target)
-    _require_enough(table, sites, left_out, settings, percent)
+    _require_enough(table, sites, left_out, merged, settings, [*rounded, *percent])
     warnings += percent
     warnings += warn_of_losses(rows, left_out, (TARGET_MISSING, coordinates.OUT_OF_REGION))
     sites, group_notes = _group(sites, settings)
@@ -154,9 +164,9 @@ def _reasons(
     faults: list[Fault],
     settings: SiteTableSettings,
     target: TargetSettings,
-    region_text: str,
+    beyond: str,
 ) -> list[tuple[str, str]]:
-    """All reasons against a row, the gravest first."""
+    """All reasons against a row, the gravest first; `beyond`: why it is not in the region."""
     reasons = [(f.reason, f.detail) for f in faults if f.reason in (WRONG_FIELDS, REPEATED_LINE)]
     if any(f.reason == WRONG_FIELDS for f in faults):
         return reasons  # its cells may stand in the wrong columns
@@ -168,7 +178,7 @@ def _reasons(
     if not position:
         wrong = coordinates.suspicious(
             record["longitude"], record["latitude"], record["in_region"],
-            record["in_region_swapped"], region_text,
+            record["in_region_swapped"], beyond,
         )  # fmt: skip
         position = [wrong] if wrong else []
     reasons += position
@@ -235,6 +245,7 @@ def _require_enough(
     table: FieldTable,
     sites: pd.DataFrame,
     left_out: pd.DataFrame,
+    merged: pd.DataFrame,
     settings: SiteTableSettings,
     hints: list[str],
 ) -> None:
@@ -242,14 +253,27 @@ def _require_enough(
     least = settings.screening.minimum_sites
     if to_train >= least:
         return
+    to_test = len(sites) - to_train
+    became = [f"{len(left_out)} left out"]
+    if len(merged):
+        pixels = merged["into"].nunique()
+        became.append(f"{len(merged)} averaged into {counted(pixels, 'pixel')}")
+    if to_test:
+        became.append(f"{counted(to_test, 'site')} kept for the test")
     lines = [
-        f"{table.file}: {to_train} site{'s' if to_train != 1 else ''} to train on, at least "
-        f"{least} are needed ({len(table.rows)} rows, {len(left_out)} left out)"
+        f"{table.file}: {counted(to_train, 'site')} to train on, at least {least} are needed "
+        f"({counted(len(table.rows), 'row')}: {', '.join(became)})"
     ]
     for reason, block in left_out.groupby("reason"):
         lines.append(
             f"  {len(block)} × {reason}: {line_numbers(block['row'])}; "
             f"first: {block['detail'].iloc[0]}"
+        )
+    if to_test:
+        column = settings.columns.get("split") or "split"
+        lines.append(
+            f"  '{column}' keeps {counted(to_test, 'site')} for the test, which nothing is learned "
+            "from (test_values in [sites]; columns.split = '' leaves the column out)"
         )
     lines += [f"  {hint}" for hint in hints]
     raise SiteTableError("\n".join(lines))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_ml.errors import SiteTableError
+from local_ml.names import counted
 from local_ml.sites.settings import SiteTableSettings
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -134,7 +135,7 @@ def read_text_table(path: Path, settings: SiteTableSettings) -> TextTable:
         raise SiteTableError(f"{file} has a header and no data below it")
     name = {"utf-8-sig": "UTF-8"}.get(encoding, encoding.upper())
     notes = [
-        f"{file}: {len(body)} rows, encoding {name}, fields parted by "
+        f"{file}: {counted(len(body), 'row')}, encoding {name}, fields parted by "
         f"{_DELIMITERS.get(delimiter, repr(delimiter))}"
     ]
     return TextTable(header, units, [r for r, _ in body], [n for _, n in body], notes)

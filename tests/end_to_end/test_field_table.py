@@ -97,3 +97,16 @@ def test_too_few_sites_for_the_folds_are_told_at_once(
     assert "12 sites to train on will not do" in said
     assert "the largest leaves 9 to learn from" in said
     assert "so 13 sites or more" in said
+
+
+def test_a_mask_that_selects_nothing_is_an_error_of_its_own(
+    alm90: Alm90, fresh: Callable[..., Path], plateau_values: tuple[Path, dict[str, Any]]
+) -> None:
+    """Fault: all sites "outside the region", of which each lies within its edges."""
+    region = plateau_values[1]["region"]
+    folder = fresh(region={**region, "mask_values": [7]})
+    done = alm90("sites", folder)
+    assert done.exit_code in (2, 3)
+    said = " ".join(done.stderr.split())
+    assert f"the region holds no pixel: its mask ({region['mask']}, mask_values = [7])" in said
+    assert "there the mask holds 0, 1" in said

@@ -76,7 +76,7 @@ def test_a_profile_becomes_one_site_with_its_support(screened) -> None:
     assert site["target_sd"] == pytest.approx(
         np.sqrt(0.5 * (0.005**2 + 0.03**2) + 0.5 * (0.005 + 0.03) ** 2)
     )
-    assert any("1 profiles" in note for note in result.notes)
+    assert any("1 profile became its" in note for note in result.notes)
 
 
 def test_a_small_gap_is_reported_and_a_large_one_leaves_the_profile_out(screened) -> None:

@@ -216,7 +216,9 @@ def test_duplicates_within_a_pixel_are_averaged_and_said_so(screened) -> None:
         (0.2 / 0.02**2 + 0.3 / 0.04**2) / (1 / 0.02**2 + 1 / 0.04**2)
     )
     assert result.merged.to_numpy().tolist() == [[2, "a", "a"], [3, "b", "a"]]
-    assert any("2 rows fell into 1 pixels" in note and "rows 2–3" in note for note in result.notes)
+    assert any(
+        "2 rows fell into 1 pixel together" in note and "rows 2–3" in note for note in result.notes
+    )
     plain = screened(text.replace("0.30,0.04,ring,train\nc", "0.30,,ring,train\nc"))
     site = plain.sites.set_index("site_id").loc["a"]
     assert site["target"] == pytest.approx(0.25)

@@ -250,7 +250,7 @@ class TestTooHeavy:
     def test_a_tile_cut_from_files_is_a_hole_that_the_next_run_fills(self, refused: Any) -> None:
         refused.use(path="bucket")
         done = refused.export(code=5)
-        assert "left 1 hole(s)" in done.stderr
+        assert "left 1 hole:" in done.stderr
         assert "tile_r0000_c0000" in done.stderr
         assert "memory" in done.stderr
         self.fill(refused)

@@ -1,0 +1,92 @@
+"""What a table that cannot be used, or looks odd, is told: in numbers, and what to do."""
+
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from local_ml.errors import SiteTableError
+from local_ml.settings import TargetSettings
+from local_ml.sites import SiteTableSettings, screen
+
+HEAD = "site_id,longitude,latitude,vwc\n"
+
+
+def test_rows_that_merged_away_are_told_with_their_decimals(screened) -> None:
+    """Fault: "6 sites … 66 rows, 0 left out" of a table rounded to tenths of a degree."""
+    rows = [f"s{i},93.{i % 6},35.{i % 6},0.{i % 6}{i % 9}1" for i in range(66)]
+    with pytest.raises(SiteTableError) as error:
+        screened(HEAD + "\n".join(rows) + "\n", screening={"minimum_sites": 10})
+    first, *hints = str(error.value).splitlines()
+    assert "6 sites to train on, at least 10 are needed" in first
+    assert "(66 rows: 0 left out, 66 averaged into 6 pixels)" in first
+    assert any("fewer than 3 decimals" in hint for hint in hints)
+
+
+def test_a_table_that_is_all_for_the_test_says_so(screened) -> None:
+    rows = [f"s{i},93.{i}001,35.1,0.{i}1,Test" for i in range(1, 8)]
+    text = "site_id,longitude,latitude,vwc,part\n" + "\n".join(rows) + "\n"
+    with pytest.raises(SiteTableError) as error:
+        screened(text, columns={"split": "part"})
+    told = str(error.value)
+    assert "0 sites to train on" in told
+    assert "(7 rows: 0 left out, 7 sites kept for the test)" in told
+    assert "'part' keeps 7 sites for the test" in told
+    assert "test_values" in told
+
+
+def test_one_of_a_kind_is_told_in_the_singular(screened) -> None:
+    with pytest.raises(SiteTableError, match=r"1 site to train on, .*\(1 row: 0 left out\)"):
+        screened(HEAD + "a,93.1001,35.1,0.2\n")
+
+
+@pytest.mark.parametrize(
+    ("unit", "told"),
+    [("%", r"set maximum in '%' \(for a volumetric water content 85\)"), ("mg kg-1", "'mg kg-1'$")],
+)
+def test_the_bound_of_a_water_content_is_not_kept_in_another_unit(unit: str, told: str) -> None:
+    """Fault: a target in percent, of which all above 0.85 % is left out."""
+    with pytest.raises(ValidationError) as error:
+        TargetSettings(unit=unit)
+    text = error.value.errors()[0]["msg"]
+    assert "maximum is not set and its default, 0.85" in text
+    assert re.search(told, text)
+    assert TargetSettings(unit=unit, maximum=85).maximum == 85
+    with pytest.raises(ValidationError, match=r"maximum_margin is not set.*0\.05"):
+        TargetSettings(unit=unit, maximum=85, maximum_covariate="porosity")
+
+
+@pytest.mark.parametrize("unit", ["1", "m3/m3", "cm3 cm-3"])
+def test_the_same_unit_written_otherwise_keeps_it(unit: str) -> None:
+    assert TargetSettings(unit=unit).maximum == 0.85
+
+
+def test_a_target_in_percent_with_the_bound_of_a_ratio(screened) -> None:
+    """Fault: advice to say that the column is in percent, which the target is already."""
+    target = TargetSettings(unit="%", maximum=0.85)
+    with pytest.raises(SiteTableError) as error:
+        screened(HEAD + "a,93.1001,35.1,34.3\nb,93.2001,35.2,30\n", target)
+    told = str(error.value)
+    assert "set maximum = 85 in [target]" in told
+    assert "units.vwc" not in told
+
+
+def test_a_position_that_the_mask_leaves_out_is_not_outside_the_edges(read) -> None:
+    """Fault: "(93.24, 35.19) lies outside the region (92.90°E to 93.30°E)", which it does not."""
+    table = read(HEAD + "a,93.2404,35.1921,0.2\nb,93.1001,35.2,0.3\nc,99.1,35.2,0.3\n" + GOOD)
+    n = len(table.rows)
+    located = table.rows[["longitude"]].assign(
+        row=range(n), col=range(n), in_region=[False, True, False, True], in_grid=True
+    )
+    located.loc[2, "in_grid"] = False
+    settings = SiteTableSettings(screening={"minimum_sites": 2})
+    region, mask = "the region (92.90°E to 93.30°E)", "its mask (ice.tif)"
+    excluded = screen(table, settings, TargetSettings(), located, region, mask).excluded
+    assert excluded["reason"].tolist() == ["out of the region"] * 2
+    assert excluded["detail"].tolist() == [
+        f"(93.2404, 35.1921) lies within the edges of {region}, but {mask} leaves it out",
+        f"(99.1, 35.2) lies outside {region}",
+    ]
+
+
+GOOD = "d,93.2001,35.3,0.31\n"
