@@ -109,6 +109,13 @@ def parse_number(text: str, decimal: Literal[".", ","] = ".") -> float | None:
     return value if abs(value) != float("inf") else None
 
 
+def comma_hint(text: str, decimal: Literal[".", ","]) -> str:
+    """Return what to do where a comma may be the decimal mark, else ''."""
+    if decimal == "," or "," not in text:
+        return ""
+    return "; if the comma is the decimal mark, set decimal = ',' in [sites]"
+
+
 def parse_coordinate(
     text: str, axis: Literal["longitude", "latitude"], decimal: Literal[".", ","] = "."
 ) -> tuple[float, float] | str:
@@ -132,10 +139,15 @@ def parse_coordinate(
     if value is None:
         match = _SEXAGESIMAL.fullmatch(bare.replace(",", ".") if decimal == "," else bare)
         if match is None:
-            return f"'{text}' is no {axis} in decimal degrees, nor in degrees, minutes and seconds"
+            comma = comma_hint(text, decimal)
+            return (
+                f"'{text}' is no {axis} in decimal degrees, nor in degrees, minutes and "
+                f"seconds{comma}"
+            )
         parts = [match["degrees"], match["minutes"], match["seconds"]]
         degrees, minutes, seconds = (float(part or 0) for part in parts)
-        if minutes >= 60 or seconds >= 60:
+        # What was rounded to 60.0 is carried; 60 minutes and some seconds are no rounding.
+        if minutes > 60 or seconds > 60 or (minutes == 60 and match["seconds"] is not None):
             return f"'{text}' has 60 minutes or seconds, or more"
         value = degrees + minutes / 60 + seconds / 3600
         if match["sign"] == "-":

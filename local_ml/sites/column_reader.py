@@ -114,7 +114,7 @@ class ColumnReader:
                     f"'{text}' looks like a missing code; declare it in missing_codes",
                 )  # fmt: skip
             else:
-                comma = "" if "," not in text else "; if the comma is the decimal mark, set decimal"
+                comma = cells.comma_hint(text, self.settings.decimal)
                 self.fault(index, name, text, cells.TEXT_IN_NUMBER, f"'{text}' is no number{comma}")
         values, converted = self._without_suspected_codes(name, column, values, texts)
         return converted

@@ -147,6 +147,7 @@ def locate_columns(
     given = {*wanted, *settings.constants}
     faults += _what_is_wanting(given, settings, target, header, file)
     if faults:
+        faults += _one_field(header, file)
         raise SiteTableError("; ".join(faults))
     return {name: list(header).index(column) for name, column in wanted.items()}
 
@@ -162,8 +163,8 @@ def _what_is_wanting(
     pairs = (("longitude", "latitude"), ("x", "y"))
     if not any(first in given and second in given for first, second in pairs):
         faults.append(
-            f"{file} has no position: map longitude and latitude, or x and y, in [sites.columns]; "
-            f"it holds the columns {', '.join(map(repr, header))}"
+            f"{file} has no position: map longitude and latitude, or x and y, in [sites.columns]"
+            f"; it holds {_listed(header)}"
         )
     elif not {"longitude", "latitude"} <= given and settings.crs is None:
         faults.append("x and y need a coordinate reference system: set crs in [sites]")
@@ -171,6 +172,20 @@ def _what_is_wanting(
     if target.name not in given and (not velocity or settings.gpr.invert == "never"):
         faults.append(
             f"{file} has no column for the target: map '{target.name}' in [sites.columns]"
-            f"{nearest(target.name, header)}"
+            f"{nearest(target.name, header)}; it holds {_listed(header)}"
         )
     return faults
+
+
+def _listed(header: Sequence[str]) -> str:
+    return f"the columns {', '.join(map(repr, header))}"
+
+
+def _one_field(header: Sequence[str], file: str) -> list[str]:
+    """Say what parts the fields where the header seems to be a single one."""
+    if len(header) > 1 or len(header[0].split()) < 2:
+        return []
+    return [
+        f"the header of {file} is a single field, {header[0]!r}: if blanks part the fields, set "
+        "delimiter = ' ' in [sites]"
+    ]

@@ -72,17 +72,25 @@ def decode(content: bytes, encoding: str, file: str) -> tuple[str, str]:
     )
 
 
-def _records(text: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
+def _records(text: str, delimiter: str, file: str) -> tuple[list[list[str]], list[int]]:
     """All records of `text`, and the line at which each begins."""
     # strict: a quote that is never closed would swallow the rest of the file without a word
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
     )
-    records, lines, before = [], [], 0
-    for record in reader:
-        records.append([cell.strip() for cell in record])
-        lines.append(before + 1)
-        before = reader.line_num
+    records: list[list[str]] = []
+    lines: list[int] = []
+    before = 0
+    try:
+        for record in reader:
+            records.append([cell.strip() for cell in record])
+            lines.append(before + 1)
+            before = reader.line_num
+    except csv.Error as error:
+        raise SiteTableError(
+            f"{file} cannot be split into fields: {error}; the record that begins at line "
+            f"{before + 1} has a quote that is not closed, or text behind one that is"
+        ) from error
     return records, lines
 
 
@@ -116,10 +124,7 @@ def read_text_table(path: Path, settings: SiteTableSettings) -> TextTable:
     delimiter = settings.delimiter
     if delimiter == "auto":
         delimiter = _find_delimiter(text, settings.header_row)
-    try:
-        records, lines = _records(text, delimiter)
-    except csv.Error as error:
-        raise SiteTableError(f"{file} cannot be split into fields: {error}") from error
+    records, lines = _records(text, delimiter, file)
     try:
         at = lines.index(settings.header_row)
     except ValueError as error:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from local_ml.errors import SiteTableError
 from local_ml.settings import TargetSettings
 from local_ml.sites import SiteTableSettings, screen
+from local_ml.sites.cells import parse_coordinate
 
 HEAD = "site_id,longitude,latitude,vwc\n"
 
@@ -90,3 +91,47 @@ def test_a_position_that_the_mask_leaves_out_is_not_outside_the_edges(read) -> N
 
 
 GOOD = "d,93.2001,35.3,0.31\n"
+
+
+def test_decimal_commas_are_told_with_what_to_set(screened) -> None:
+    """Fault: "'92,96372' is no longitude …" in a file of semicolons, and nothing to go by."""
+    text = "site_id;longitude;latitude;vwc\na;92,96372;35,1;0,2\nb;92,97;35,2;0,3\n"
+    with pytest.raises(SiteTableError, match=r"'92,96372' is no longitude.*set decimal = ','"):
+        screened(text)
+    assert len(screened(text, decimal=",").sites) == 2
+
+
+def test_fields_parted_by_blanks_are_told_with_what_to_set(read) -> None:
+    text = "site_id longitude  latitude   vwc\na   92.96 35.10   0.2\nb 92.97 35.2 0.3\n"
+    with pytest.raises(
+        SiteTableError, match=r"is a single field.*set delimiter = ' ' in \[sites\]"
+    ):
+        read(text)
+    assert read(text, delimiter=" ").rows["target"].tolist() == [0.2, 0.3]
+
+
+@pytest.mark.parametrize("bad", ['c,"93.3,35.3,0.4', 'c,"93.3"x,35.3,0.4'])
+def test_an_open_quote_is_told_with_its_line(read, bad: str) -> None:
+    """Fault: "unexpected end of data" of a file of thousands of lines."""
+    good = "a,93.1001,35.1,0.2\nb,93.2001,35.2,0.3\n"
+    with pytest.raises(SiteTableError, match="record that begins at line 4 has a quote"):
+        read(HEAD + good + bad + "\n" + good)
+
+
+def test_a_target_that_is_missing_lists_what_there_is(read) -> None:
+    with pytest.raises(SiteTableError, match=r"no column for the target.*'site_id', .*'moisture'"):
+        read(HEAD.replace("vwc", "moisture") + "a,93.1001,35.1,0.2\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "degrees"), [("35°08′60.0″N", 35.15), ("35°60.0′", 36.0), ("-35°59'60''", -36.0)]
+)
+def test_what_was_rounded_to_sixty_is_carried(text: str, degrees: float) -> None:
+    parsed = parse_coordinate(text, "latitude")
+    assert not isinstance(parsed, str)
+    assert parsed[0] == pytest.approx(degrees)
+
+
+@pytest.mark.parametrize("text", ["35°60′10″", "35°08′60.1″", "35°61′"])
+def test_more_than_sixty_is_refused(text: str) -> None:
+    assert "60 minutes or seconds" in str(parse_coordinate(text, "latitude"))
