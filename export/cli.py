@@ -225,7 +225,7 @@ def plan(
     everything: AllCandidates = False,
 ) -> None:
     """Say what an export would ask of Earth Engine and write, and what is there already."""
-    with opened(folder) as context:
+    with opened(folder, look=not probe) as context:
         from export.steps.plan import plan_step
 
         plan_step(context, probe, everything)
@@ -361,7 +361,7 @@ def view(
     if port is not None and not serve:
         raise typer.BadParameter("--port goes with --serve")
     if not geemap:
-        with opened(folder) as context:
+        with opened(folder, look=True) as context:
             from export.steps.view import view_step
 
             view_step(context)
@@ -370,7 +370,7 @@ def view(
         from export.steps.view import seen_by_browsers, serve_until_interrupted
 
         with seen_by_browsers(folder, (port or 8124) if serve else None) as answered:
-            with opened(folder) as context:
+            with opened(folder, look=True) as context:
                 from export.steps.view import geemap_step
 
                 geemap_step(context, answered, basemap)

@@ -4,6 +4,7 @@ In: the work of a command. Out: its end; Ctrl-C and errors are turned into codes
 else. As light as `export.cli`: nothing heavy is imported before a command runs.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -50,6 +51,9 @@ def exit_codes() -> Iterator[None]:
             _fail(error, error.exit_code)
         if isinstance(error, ServiceError):
             _fail(error, EXIT_SERVICE)
+        if isinstance(error, OSError) and error.errno == errno.EROFS:
+            where = f"{error.filename} lies on a read-only file system"
+            _fail(f"{where}; copy the study to where it can be written", 3)
         if isinstance(error, GeeError | LocalMLError | OSError):
             _fail(error, 3)
         raise
@@ -74,15 +78,20 @@ def _tell_interrupted() -> NoReturn:
     raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _fail(error: Exception, code: int) -> NoReturn:
+def _fail(error: Exception | str, code: int) -> NoReturn:
     typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
     typer.secho(str(error), err=True)
     raise typer.Exit(code) from None
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator["Context"]:
-    """Open a study, and end with exit code 5 where holes were left."""
+def opened(folder: Path, look: bool = False) -> Iterator["Context"]:
+    """Open a study, and end with exit code 5 where holes were left.
+
+    Parameters
+    ----------
+    look : for a command that only looks: another run may be at work
+    """
     with exit_codes():
         from export.progress import progress_for
         from export.steps.context import open_context
@@ -90,7 +99,7 @@ def opened(folder: Path) -> Iterator["Context"]:
         from local_ml.names import counted
 
         study = Study.load(folder)
-        with open_context(study, progress_for(sys.stderr), typer.echo) as context:
+        with open_context(study, progress_for(sys.stderr), typer.echo, look) as context:
             try:
                 yield context
             finally:

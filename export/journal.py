@@ -10,9 +10,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
@@ -35,6 +36,9 @@ CREATE TABLE hashes (
 ) WITHOUT ROWID;
 """
 
+_WAIT_S = 10.0
+"""For another run that is writing; its transactions take milliseconds."""
+
 _TABLES = ("done", "written", "failed")
 """Those that speak of a step and a key."""
 
@@ -50,15 +54,19 @@ class Journal:
     ----------
     path : the SQLite file, made where it is absent. Files in its folder are remembered by their
         relative names, so that a study can be moved
+    look : where another run is at work, or the folder is not ours to write, work on a copy of what
+        is there, in memory: what is recorded there is forgotten (`is_copy`)
 
     Raises
     ------
     ExportError
-        where the file is no journal, of another version, or in use by another run.
+        where the file is no journal, of another version, or in use by another run; a `WriteError`
+        where the folder cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, look: bool = False) -> None:
         self._path = path
+        self.is_copy = False
         self._home = path.parent.resolve()
         self._home.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
@@ -71,13 +79,27 @@ class Journal:
         try:
             self._only_run.acquire(timeout=0)
         except Timeout as error:
-            raise ExportError(
-                f"another run is at work in {self._home}; wait for its end, or stop it"
-            ) from error
+            if not look:
+                raise ExportError(
+                    f"another run is at work in {self._home}; wait for its end, or stop it"
+                ) from error
+            self.is_copy = True
+        except OSError as error:
+            if not look:
+                raise WriteError(
+                    f"{self._home} cannot be written: {error.strerror}; copy the study to where "
+                    "it can"
+                ) from error
+            self.is_copy = True
         try:
             self._connection = sqlite3.connect(
-                path, timeout=10, isolation_level=None, check_same_thread=False
+                ":memory:" if self.is_copy else path,
+                timeout=_WAIT_S,
+                isolation_level=None,
+                check_same_thread=False,
             )
+            if self.is_copy and path.exists():
+                self._copy()
         except sqlite3.Error as error:
             self._only_run.release()
             raise _unusable(path, error) from error
@@ -90,6 +112,11 @@ class Journal:
         except sqlite3.Error as error:
             self.close()
             raise _unusable(path, error) from error
+
+    def _copy(self) -> None:
+        address = f"file:{quote(str(self._path.resolve()))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S)) as there:
+            there.backup(self._connection)
 
     def _make_tables(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")

@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from export.covariates.tile_plans import LAST_PLANNED
+from export.advice import typed
+from export.covariates.tile_plans import CHECK, LAST_PLANNED
 from export.errors import ExportError
 from export.journal import SCHEMA_VERSION
 
@@ -37,6 +38,18 @@ def last_planned_of(study: Path) -> str | None:
     ExportError
         where the journal cannot be read.
     """
+    return _asked(study, "SELECT fingerprint FROM done WHERE step = ? AND key = ''", LAST_PLANNED)
+
+
+def refused_of(study: Path) -> str | None:
+    """Return what the last export of a study said against its tiles; None where it held them good.
+
+    Parameters and errors as for `last_planned_of`.
+    """
+    return _asked(study, "SELECT reason FROM failed WHERE step = ? AND key = ''", CHECK)
+
+
+def _asked(study: Path, question: str, step: str) -> str | None:
     journal = study / "journal.sqlite"
     if not journal.exists():
         return None
@@ -46,12 +59,10 @@ def last_planned_of(study: Path) -> str | None:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version != SCHEMA_VERSION:
                 raise sqlite3.DatabaseError(f"its version is {version}, not {SCHEMA_VERSION}")
-            row = connection.execute(
-                "SELECT fingerprint FROM done WHERE step = ? AND key = ''", (LAST_PLANNED,)
-            ).fetchone()
+            row = connection.execute(question, (step,)).fetchone()
     except sqlite3.Error as error:
         raise ExportError(
             f"{journal} cannot be read ({error}), so that nobody knows which tiles of the study "
-            f"are up to date; `alm90 export {study}` puts it right, or copy the tiles elsewhere"
+            f"are up to date; {typed('export', study)} puts it right, or copy the tiles elsewhere"
         ) from error
     return None if row is None else str(row[0])

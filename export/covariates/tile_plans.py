@@ -22,6 +22,8 @@ from gee.grid import Tile, grid_to_json
 STEP = "covariate_tiles"
 LAST_PLANNED = "covariate_stack"
 """Step of the journal: the stack that the last export was to make."""
+CHECK = "covariate_check"
+"""Step of the journal: the tiles held against the samples; what failed is what was said of them."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 
+from export.advice import remedy_of
 from export.errors import RasterError
 from export.rasters.remote import gdal_name, is_remote
 from export.rasters.stored_numbers import is_mask
@@ -60,7 +61,7 @@ def open_raster(path: Path) -> Iterator[Any]:
             raise RasterError(f"{path} is not there") from error
         raise RasterError(
             f"{path} cannot be read as a raster ({error.__cause__ or error}). It may be "
-            "incomplete or of another kind; copy or download it again"
+            f"incomplete or of another kind; {remedy_of(path)}"
         ) from error
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import ValidationError
 
+from export.advice import typed
 from export.errors import ExportError, MissingStepError
 from export.journal import file_sha256
 from export.rasters.info import read_info
@@ -78,7 +79,7 @@ def read_report_data(study: Study) -> ReportData:
         (model / "selection.json", "train"), (model / "importance.csv", "train"),
     ]:  # fmt: skip
         if not path.exists():
-            raise MissingStepError(f"{path} is not there; `alm90 {step} {study.folder}` makes it")
+            raise MissingStepError(f"{path} is not there; {typed(step, study.folder)} makes it")
     manifest = _document(model / "manifest.json", Manifest)
     fingerprints = {
         "model": file_sha256(model / "manifest.json"),

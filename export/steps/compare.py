@@ -5,6 +5,7 @@ from pathlib import Path
 
 from export.errors import RasterError
 from export.steps.context import Context
+from export.steps.map_age import said_of_the_map
 from local_ml.files import json_bytes, write_whole
 
 
@@ -14,6 +15,7 @@ def compare_step(context: Context) -> None:
     if settings.reference is None:
         return
     map_file = context.require(study.map_file, "mosaic")
+    said_of_the_map(context, "compare")
     reference = study.input(settings.reference)
 
     def work() -> tuple[list[Path], str]:

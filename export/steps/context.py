@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from export.advice import typed
 from export.covariates.region import Region
 from export.errors import MissingStepError
 from export.fingerprints import fingerprint
@@ -75,7 +76,7 @@ class Context:
         """Return `path`, or raise `MissingStepError` naming the step that makes it."""
         if not path.exists():
             raise MissingStepError(
-                f"{path} is not there; `alm90 {step} {self.study.folder}` makes it"
+                f"{path} is not there; {typed(step, self.study.folder)} makes it"
             )
         return path
 
@@ -87,6 +88,12 @@ class Context:
 
             key = fingerprint(software=version("alm90"), **made_from(self.study, self.journal))
             if not self.journal.is_done("region", "", key):
+                if self.journal.is_copy:
+                    raise MissingStepError(
+                        f"the mask of {self.study.folder} is not on the grid yet; "
+                        f"{typed('sites', self.study.folder)} puts it there, once no other run is "
+                        "at work"
+                    )
                 pixels = make_region_mask(self.study, self.progress)
                 self.journal.record("region", "", key, [self.study.region_mask_file])
                 self.tell("region", f"{pixels} pixels of the grid lie inside the mask")
@@ -162,11 +169,32 @@ class _Said(logging.Handler):
         self._say(f"{'note':<8} {record.getMessage()}")
 
 
+def _log_of(study: Study, look: bool) -> logging.Handler:
+    try:
+        return logging.FileHandler(study.folder / "log.txt", encoding="utf-8")
+    except OSError:
+        if not look:
+            raise
+        return logging.NullHandler()
+
+
 @contextmanager
-def open_context(study: Study, progress: Progress, say: Callable[[str], None]) -> Iterator[Context]:
-    """Open a study for work: its journal, and log.txt with all that is said and warned."""
-    journal = Journal(study.folder / "journal.sqlite")
-    handler = logging.FileHandler(study.folder / "log.txt", encoding="utf-8")
+def open_context(
+    study: Study, progress: Progress, say: Callable[[str], None], look: bool = False
+) -> Iterator[Context]:
+    """Open a study for work: its journal, and log.txt with all that is said and warned.
+
+    Parameters
+    ----------
+    look : for a step that only looks: another run may be at work, and the folder not be ours to
+        write
+    """
+    journal = Journal(study.folder / "journal.sqlite", look)
+    try:
+        handler = _log_of(study, look)
+    except OSError:
+        journal.close()
+        raise
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     packages = [logging.getLogger(name) for name in ("export", "local_ml", "gee", "py.warnings")]
     for package in packages:
@@ -177,6 +205,12 @@ def open_context(study: Study, progress: Progress, say: Callable[[str], None]) -
     logging.captureWarnings(capture=True)
     try:
         context = Context(study, journal, progress, say)
+        if journal.is_copy:
+            context.tell(
+                "note",
+                "another run is at work, or the folder cannot be written: what is shown is what "
+                "was finished by now",
+            )
         try:
             yield context
         finally:

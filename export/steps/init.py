@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from export.advice import typed
 from export.errors import StudyError
 from export.study import STUDY_FILE, Study, parse_study
 from export.study.record import values_from_record
@@ -66,10 +67,10 @@ def init_study(
     parse_study(text, str(path))
     write_whole(path, text.encode())
     if example:
-        return f"{path} is written; `alm90 run {folder}` makes the map"
+        return f"{path} is written; {typed('run', folder)} makes the map"
     return (
         f"{path} is written. Put your field table and covariates there, name them in it, "
-        f"then `alm90 run {folder}`"
+        f"then {typed('run', folder)}"
     )
 
 

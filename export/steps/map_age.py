@@ -8,6 +8,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from odc.geo.geobox import GeoBox
+
+from export.advice import typed
+from export.covariates.source import coinciding_origin
 from export.covariates.tile_plans import last_planned, outdated_tiles
 from export.errors import RasterError, TileError
 from export.fingerprints import fingerprint
@@ -21,6 +25,7 @@ from export.parallel import in_order
 from export.rasters.info import read_info
 from export.steps.context import Context
 from export.study import Study
+from export.study.grid import study_geobox
 from local_ml.names import counted
 
 _JOINED = "joined_tiles"
@@ -45,10 +50,10 @@ def said_of_the_map(context: Context, step: str) -> list[str]:
         return []
     study = context.study
     manifest = json.loads((study.model_folder / "manifest.json").read_text(encoding="utf-8"))
-    force = " --force" if manifest.get("no_skill") else ""
-    remedy = f"`alm90 run {study.folder}{force}` makes it anew"
+    force = ("--force",) if manifest.get("no_skill") else ()
+    remedy = f"{typed('run', study.folder, *force)} makes it anew"
     context.warn(step, f"the map is out of date: {faults}; {remedy}")
-    return [f"The map is out of date: {faults}. `alm90 run{force}` makes it anew."]
+    return [f"The map is out of date: {faults}. {typed('run', *force)} makes it anew."]
 
 
 def map_faults(context: Context) -> list[str]:
@@ -61,12 +66,18 @@ def map_faults(context: Context) -> list[str]:
     if read_info(study.map_file).tags.get("model_fingerprint", model) != model:
         return ["it was made by an earlier model, and so is not shown"]
     found = []
+    if not _lies_on(read_info(study.map_file).geobox, study_geobox(study)):
+        found.append("it lies on the grid of earlier settings")
     if journal.is_altered(MOSAIC, study.map_file.name):
         found.append("its file has been changed since it was written")
     joined = journal.made_from(_JOINED, "")
     if joined is not None and _map_tiles(study, journal) not in (None, joined):
         found.append("its tiles have changed since they were joined")
     return found + stale_tiles(study, journal, model).told()
+
+
+def _lies_on(shown: GeoBox, now: GeoBox) -> bool:
+    return shown.shape == now.shape and coinciding_origin(shown, now) == (0, 0)
 
 
 def _map_tiles(study: Study, journal: Journal) -> str | None:
@@ -165,7 +176,7 @@ def require_fresh_tiles(context: Context, model: str) -> None:
         first = (*stale.others, *stale.gone, *stale.lingering)[0]
         raise TileError(
             f"{study.map_folder / 'tiles'}: {'; '.join(faults)} (first: {first}); "
-            f"`alm90 predict {study.folder}` first"
+            f"{typed('predict', study.folder)} first"
         )
 
 

@@ -1,5 +1,6 @@
 """`mosaic`: map tiles → one Cloud-Optimized GeoTIFF."""
 
+from export.advice import typed
 from export.covariates.region import Region, region_tiles
 from export.covariates.tiles import tile_files
 from export.errors import RasterError, TileError
@@ -8,6 +9,7 @@ from export.map.map_tile import TileFolders
 from export.map.mosaic import write_map
 from export.map.tile_parts import tile_parts
 from export.rasters.info import read_info
+from export.steps import standing
 from export.steps.context import Context
 from export.steps.map_age import remember_joined, require_fresh_tiles
 from export.steps.predict import skill_tags
@@ -19,6 +21,7 @@ def mosaic_step(context: Context) -> None:
     """Join the map tiles of a study on the whole of its grid."""
     study, settings = context.study, context.study.settings
     folder = context.require(study.map_folder / "tiles", "predict")
+    standing.require_same_grid(context)
     region = study_region(study)
     predictor = Predictor.load(study.model_folder)
     tags = {
@@ -44,7 +47,7 @@ def mosaic_step(context: Context) -> None:
     if others:
         raise TileError(
             f"{len(others)} map tiles were predicted by another model than {study.model_folder} "
-            f"holds now (first: {others[0]}); `alm90 predict {study.folder}` first"
+            f"holds now (first: {others[0]}); {typed('predict', study.folder)} first"
         )
     require_fresh_tiles(context, predictor.fingerprint)
     folders = TileFolders.of(study.map_folder, settings.map.companion)

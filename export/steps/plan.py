@@ -7,14 +7,17 @@ Earth Engine tells anyone who connects; with a probe, what the probe says before
 import shutil
 from collections.abc import Sequence
 
+from export.advice import typed
 from export.covariates.export_path import choose_path, read_probe
 from export.covariates.provider import AskedWindow, CovariateStack
 from export.covariates.region import region_extents
 from export.covariates.tile_plans import STEP, TilePlan, plan_tiles
 from export.covariates.tile_writing import windows_needed
+from export.errors import StudyError
 from export.steps.context import Context
 from export.steps.probe import probe, tell_hours
 from export.steps.stage import planned_exports
+from export.study import STUDY_FILE
 from export.study.covariates import (
     connect_to_earth_engine,
     needed_by_model,
@@ -36,6 +39,11 @@ def plan_step(context: Context, probing: bool = False, everything: bool = False)
     everything : all candidates are counted, and not only what the model kept
     """
     study, settings = context.study, context.study.settings
+    if probing and settings.earthengine is None:
+        raise StudyError(
+            f"{study.folder / STUDY_FILE} has no [earthengine], so that there is nothing to probe; "
+            f"{typed('plan', study.folder)} says what an export writes"
+        )
     region = context.region()
     candidates = study_covariates(study, region.geobox, context.journal.file_hash, connected=False)
     kept = _kept(context, candidates, everything)

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from export.advice import command, typed
-from export.covariates.study_tiles import last_planned_of
+from export.covariates.study_tiles import last_planned_of, refused_of
 from export.covariates.tile_plans import last_planned, outdated_tiles
 from export.covariates.tiles import tile_files
 from export.errors import NoSkillError, StudyError, TileError
-from export.journal import Journal
+from export.journal import Journal, file_sha256
 from export.map.map_tile import TileFolders
 from export.map.mosaic import write_map
 from export.map.predict import Machines, PredictReport, predict_tiles
@@ -23,6 +23,8 @@ from local_ml.files import json_bytes, write_whole
 from local_ml.names import counted
 from local_ml.prediction.predictor import Predictor
 
+_OWN_FOLDERS = ("sites", "model", "covariates", "map")
+"""Folders in which a study keeps what its steps make."""
 NO_SKILL_TAG = "no_skill"
 """Tag of a map that was made although its model showed no skill: what was said of it."""
 
@@ -148,11 +150,13 @@ def predict_folder(
         raise StudyError(
             f"{out} holds a study, or the tiles to be read; name another folder with --out"
         )
+    _refuse_own_folder_of_a_study(out)
     out.mkdir(parents=True, exist_ok=True)
     journal = Journal(out / "journal.sqlite")
     try:
         files, outdated = _tiles_at(covariates), dict[str, str]()
         if (study := _study_of(covariates)) is not None:
+            _refuse_unlearned(study, predictor)
             files, outdated = _judged(files, last_planned_of(study), study)
         folders = TileFolders.of(out, companion=True)
         _remove_map_tiles(folders, outdated)
@@ -173,6 +177,28 @@ def predict_folder(
         return holes
     finally:
         journal.close()
+
+
+def _refuse_unlearned(study: Path, predictor: Predictor) -> None:
+    """Raise TileError where the study's own model would see what it never learned from."""
+    refused, own = refused_of(study), study / "model" / "manifest.json"
+    if refused is not None and own.exists() and file_sha256(own) == predictor.fingerprint:
+        raise TileError(
+            f"{study}: the last export was refused: {refused}. {typed('run', study)} samples and "
+            "trains anew"
+        )
+
+
+def _refuse_own_folder_of_a_study(out: Path) -> None:
+    """Raise StudyError where a study keeps its own map, model or tiles in a folder."""
+    folder = out.resolve()
+    for study in folder.parents:
+        inside = folder.relative_to(study).parts[0]
+        if inside in _OWN_FOLDERS and (study / STUDY_FILE).is_file():
+            raise StudyError(
+                f"{out} belongs to the study {study}, whose own files would be overwritten; name "
+                f"another folder with --out, or {typed('predict', study)} for the study's own map"
+            )
 
 
 def _study_of(covariates: Path) -> Path | None:

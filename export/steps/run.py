@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 
+from export.advice import command
 from export.errors import MissingInputError
 from export.steps.context import Context
 from export.study import STUDY_FILE
@@ -49,7 +50,7 @@ def _require_skill(context: Context, force: bool) -> None:
     said = no_skill(context.study)
     if said is not None and not force:
         report_step(context)
-    require_skill(said, force, f"alm90 run {context.study.folder}")
+    require_skill(said, force, command("run", context.study.folder))
 
 
 def _require_inputs(context: Context) -> None:

@@ -37,8 +37,8 @@ def sample_step(context: Context) -> None:
     """Sample the candidate covariates of a study."""
     study, settings = context.study, context.study.settings
     screened = context.require(study.sites_folder / "screened.csv", "sites")
-    standing.require_current(context, "sample", "sites")
     region = context.region()
+    standing.require_current(context, "sample", "sites")
     stack = study_covariates(study, region.geobox, context.journal.file_hash)
     stack = sampled(stack, settings.target)
     context.warn_of_quota("sample")

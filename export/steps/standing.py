@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from export.advice import typed
+from export.covariates.tile_plans import CHECK
 from export.errors import StaleStepError, TileError
 from export.fingerprints import fingerprint
 from export.steps.context import Context
 from export.study import Study
 from local_ml.settings import LearningSettings
 
-_NOTED, _EXPORTED, _CHECK = "stands_on", "exported_from", "covariate_check"
-"""Steps of the journal: what steps read; what tiles were made from; tiles held against samples."""
+_NOTED, _EXPORTED = "stands_on", "exported_from"
+"""Steps of the journal: what steps read; what the tiles were made from."""
 
 STEPS = ("sites", "sample", "train")
 _MADE = {"sites": "sites/screened.csv", "sample": "samples.csv", "train": "model"}
@@ -92,6 +93,13 @@ def require_current(context: Context, asking: str, last: str) -> None:
     _warn_of_altered(context, asking, last)
 
 
+def require_same_grid(context: Context) -> None:
+    """Raise StaleStepError where region or grid are others than the sites were screened for."""
+    found = stale(context, "sites")
+    if found is not None and {"[region]", "[grid]"} & set(found.differing):
+        raise StaleStepError(found.told(context.study.folder))
+
+
 def warn_of_stale(context: Context, asking: str, last: str) -> list[str]:
     """Say which step up to `last` is out of date; return it as sentences for a page."""
     said = _warn_of_altered(context, asking, last)
@@ -115,9 +123,9 @@ def note_exported(context: Context, fingerprints: dict[str, str]) -> None:
 def note_check(context: Context, refused: str | None) -> None:
     """Note how the tiles held against the samples: what was said against them, or nothing."""
     if refused is not None:
-        context.journal.record_failure(_CHECK, "", refused)
-    elif context.journal.failures(_CHECK):
-        context.journal.forget(_CHECK, [""])
+        context.journal.record_failure(CHECK, "", refused)
+    elif context.journal.failures(CHECK):
+        context.journal.forget(CHECK, [""])
 
 
 def require_learned_covariates(context: Context, needed: Sequence[str]) -> None:
@@ -130,7 +138,7 @@ def require_learned_covariates(context: Context, needed: Sequence[str]) -> None:
     needed : names of the covariates that the model reads
     """
     study, journal = context.study, context.journal
-    for said in journal.failures(_CHECK).values():
+    for said in journal.failures(CHECK).values():
         raise TileError(
             f"the last export was refused: {said}. {typed('run', study.folder)} samples and trains "
             f"anew; where the covariates are as they were again, {typed('export', study.folder)}"

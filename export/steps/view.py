@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from export.advice import typed
 from export.covariates.tile_plans import STEP as TILES
 from export.fingerprints import fingerprint
 from export.steps.context import Context
@@ -24,7 +25,7 @@ def view_step(context: Context) -> None:
     ]
     if study.region_mask_file.exists():
         parts.append(study.region_mask_file)
-    altered, said = altered_tiles(context), said_of_the_map(context, "view")
+    altered, said = untrusted_tiles(context), said_of_the_map(context, "view")
 
     def work() -> tuple[list[Path], str]:
         from export.view import write_view
@@ -52,17 +53,25 @@ def view_step(context: Context) -> None:
         context.tell("view", f"{study.view_file}: open it in a browser")
 
 
-def altered_tiles(context: Context) -> set[str]:
-    """Return the names of covariate tiles that are not as they were written; warn of them."""
+def untrusted_tiles(context: Context) -> set[str]:
+    """Return the names of covariate tiles that are not to be shown; warn of them.
+
+    They are not as they were written, or lie on the grid of earlier settings.
+    """
+    from export.view.layers import tiles_off_grid, told_off_grid
+
     files = sorted((context.study.covariates_folder / "tiles").glob("*.tif"))
+    elsewhere = tiles_off_grid(context.study)
+    if elsewhere:
+        context.warn("view", told_off_grid(elsewhere, context.study.folder))
     altered = [path.stem for path in files if context.journal.is_altered(TILES, path.stem)]
     if altered:
         context.warn(
             "view",
             f"covariate tiles altered since they were written, and so left out: "
-            f"{', '.join(altered)}; `alm90 export {context.study.folder}` makes them anew",
+            f"{', '.join(altered)}; {typed('export', context.study.folder)} makes them anew",
         )
-    return set(altered)
+    return {*altered, *elsewhere}
 
 
 def _raster_mask(context: Context) -> str | None:
@@ -89,9 +98,9 @@ def geemap_step(context: Context, answered: Study | None, basemap: str | None) -
         context.warn(
             "view",
             "composites are left out, since they are computed in this process alone; "
-            f"`alm90 view {study.folder} --geemap --serve` answers the browser, too",
+            f"{typed('view', study.folder, '--geemap', '--serve')} answers the browser, too",
         )
-    altered, said = altered_tiles(context), said_of_the_map(context, "view")
+    altered, said = untrusted_tiles(context), said_of_the_map(context, "view")
     made = study_map(answered or study, context.progress, basemap, altered, said)
     write_page(made, study.geemap_file)
     context.tell("view", f"{study.geemap_file}: open it in a browser that has a network")

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from export.advice import typed
 from export.errors import StudyError
 from export.paths import inside_study
 from export.study.faults import describe_faults
@@ -44,7 +45,7 @@ class Study:
             text = path.read_text(encoding="utf-8-sig")
         except FileNotFoundError as error:
             raise StudyError(
-                f"{folder} holds no {STUDY_FILE}; `alm90 init {folder}` writes one"
+                f"{folder} holds no {STUDY_FILE}; {typed('init', folder)} writes one"
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise StudyError(f"{path} cannot be read: {error}") from error

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
+from export.advice import typed
 from export.covariates.region import Region, open_region
 from export.errors import MissingStepError, StudyError
 from export.rasters.info import read_info
@@ -53,7 +54,7 @@ def study_region(study: Study) -> Region:
     if region.mask_is_made:
         if not study.region_mask_file.exists():
             raise MissingStepError(
-                f"{study.region_mask_file} is not there; `alm90 sites {study.folder}` makes it"
+                f"{study.region_mask_file} is not there; {typed('sites', study.folder)} makes it"
             )
         return open_region(geobox, study.region_mask_file)
     if region.mask is None:

@@ -13,7 +13,10 @@ from typing import Literal
 
 import numpy as np
 
+from export.advice import typed
+from export.covariates.source import coinciding_origin
 from export.covariates.tiles import tile_files
+from export.errors import RasterError
 from export.progress import Progress
 from export.rasters.info import read_info
 from export.report.map_files import flag_parts
@@ -30,6 +33,7 @@ from export.view.pictures import (
     read_small_tiles,
 )
 from local_ml.features import Feature
+from local_ml.names import counted
 from local_ml.settings import TargetSettings
 
 MAP_PX = 1500
@@ -63,6 +67,32 @@ class Layer:
     @property
     def data_uri(self) -> str:
         return f"data:image/png;base64,{base64.b64encode(self.picture).decode()}"
+
+
+def tiles_off_grid(study: Study) -> list[str]:
+    """Return the names of covariate tiles that do not lie on the study's grid as it is now."""
+    grid = study_geobox(study)
+    height, width = grid.shape.yx
+    found = []
+    for path in sorted((study.covariates_folder / "tiles").glob("*.tif")):
+        try:
+            tile = read_info(path).geobox
+        except RasterError:
+            continue  # whoever reads it says what is wrong with it
+        row, col = coinciding_origin(tile, grid) or (-1, -1)
+        rows, cols = tile.shape.yx
+        if row < 0 or col < 0 or row + rows > height or col + cols > width:
+            found.append(path.stem)
+    return found
+
+
+def told_off_grid(names: Sequence[str], folder: Path | None = None) -> str:
+    """Say that tiles are left out for that, and what makes them anew."""
+    remedy = typed("run") if folder is None else typed("run", folder)
+    return (
+        f"{counted(len(names), 'covariate tile')} left out, of another region or grid than that "
+        f"of study.toml now; {remedy} makes them anew"
+    )
 
 
 def map_layers(

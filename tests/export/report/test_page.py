@@ -361,7 +361,7 @@ def test_no_skill_opens_the_page_and_notes_are_listed(files: Any) -> None:
     assert "<li>Two groups were joined.</li>" in section
     (files.folder / "map/vwc.tif").unlink()
     page = files.render()
-    assert "No map was made, since the model shows no skill." in page.text
+    assert "No map was made of this model, since it shows no skill." in page.text
     assert "by --force." not in page.text
     files.told = {"no_skill": None, "notes": []}
     files.validate()
