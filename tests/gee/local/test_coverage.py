@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import ee
@@ -17,7 +18,12 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_the_page_is_what_the_registry_says() -> None:
     """Fault: a page that promises, or hides, an algorithm."""
     written = (ROOT / "docs" / "local-earth-engine.md").read_text("utf-8")
-    assert written == coverage.page(), "run: python -m gee.local.coverage > docs/..."
+    # How many algorithms the service has depends on the client's version.
+    told, found = (
+        re.sub(r"of the service's \d+", "of the service's", page)
+        for page in (written, coverage.page())
+    )
+    assert told == found, "run: python -m gee.local.coverage > docs/..."
 
 
 def test_the_tests_that_the_page_names_exist() -> None:
