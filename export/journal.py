@@ -87,8 +87,8 @@ class Journal:
         except OSError as error:
             if not look:
                 raise WriteError(
-                    f"{self._home} cannot be written: {error.strerror}; copy the study to where "
-                    "it can"
+                    f"{self._home} cannot be written ({error.strerror}); copy the study to a "
+                    "place that can"
                 ) from error
             self.is_copy = True
         try:

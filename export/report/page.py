@@ -5,6 +5,7 @@ study gives the same bytes.
 """
 
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def _context(study: Study, data: ReportData, provenance: dict[str, str]) -> dict
     deciding = evidence.deciding_design(data)
     return {
         "study": settings,
-        "folder": study.folder.name,
+        "folder": shlex.quote(study.folder.name),
         "data": data,
         "target": target,
         "unit": unit,

@@ -9,6 +9,7 @@ from pathlib import Path
 from export.advice import typed
 from export.covariates.tile_plans import STEP as TILES
 from export.fingerprints import fingerprint
+from export.steps import standing
 from export.steps.context import Context
 from export.steps.map_age import said_of_the_map
 from export.study import Study
@@ -25,7 +26,7 @@ def view_step(context: Context) -> None:
     ]
     if study.region_mask_file.exists():
         parts.append(study.region_mask_file)
-    altered, said = untrusted_tiles(context), said_of_the_map(context, "view")
+    altered, said = untrusted_tiles(context), said_of_the_study(context)
 
     def work() -> tuple[list[Path], str]:
         from export.view import write_view
@@ -74,6 +75,14 @@ def untrusted_tiles(context: Context) -> set[str]:
     return {*altered, *elsewhere}
 
 
+def said_of_the_study(context: Context) -> list[str]:
+    """Return, as sentences for a page, what of the study is out of date; warn of it."""
+    return [
+        *standing.warn_of_stale(context, "view", "train"),
+        *said_of_the_map(context, "view"),
+    ]
+
+
 def _raster_mask(context: Context) -> str | None:
     """Return the mask that the view reads where the user put it."""
     region = context.study.settings.region
@@ -100,7 +109,7 @@ def geemap_step(context: Context, answered: Study | None, basemap: str | None) -
             "composites are left out, since they are computed in this process alone; "
             f"{typed('view', study.folder, '--geemap', '--serve')} answers the browser, too",
         )
-    altered, said = untrusted_tiles(context), said_of_the_map(context, "view")
+    altered, said = untrusted_tiles(context), said_of_the_study(context)
     made = study_map(answered or study, context.progress, basemap, altered, said)
     write_page(made, study.geemap_file)
     context.tell("view", f"{study.geemap_file}: open it in a browser that has a network")

@@ -5,6 +5,7 @@ In: a study at any step. Out: `view.html`, UTF-8; the same study gives the same 
 """
 
 import json
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def _context(view: View, provenance: str) -> dict[str, Any]:
     with_residual = [site for site in view.sites if site.residual(view.design) is not None]
     return {
         "study": study.settings,
-        "folder": study.folder.name,
+        "folder": shlex.quote(study.folder.name),
         "view": view,
         "by_group": by_group,
         "first": view.layers[0].name if view.layers else None,

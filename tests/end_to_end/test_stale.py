@@ -88,6 +88,8 @@ def test_fewer_sites_are_sampled_before_they_are_learned_from(alm90: Alm90, stud
     page = (study / "report.html").read_text()
     assert "samples.csv was made from other sites/screened.csv" in page
     assert "learned from 80 field sites" in page, "that is what the scores are of"
+    assert "warning: samples.csv was made from other" in alm90("view", study).output
+    assert "samples.csv was made from other" in (study / "view.html").read_text()
     assert alm90("sample", study).exit_code == 0
     assert "unchanged" not in alm90("train", study).output
 

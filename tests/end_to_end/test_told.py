@@ -142,7 +142,7 @@ def test_a_study_that_cannot_be_written_is_looked_at_and_no_more(
     assert alm90("plan", study).exit_code == 0
     refused = alm90("sites", study)
     assert refused.exit_code == 3
-    assert f"{study} cannot be written: Read-only file system; copy the study" in refused.output
+    assert f"{study} cannot be written (Read-only file system); copy the study" in refused.output
     assert "Errno" not in refused.output
 
 
