@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from gee.grid import tiles_of
 from local_ml.files import csv_bytes, json_bytes, write_whole
 from local_ml.names import counted
 from local_ml.settings import FEWEST_ROWS, ValidationSettings
+from local_ml.sites.cells import line_numbers
 
 _VALUES_NAMED = 8
 
@@ -132,6 +134,12 @@ def _repeat_warnings(context: Context, report: Path) -> None:
     too_few = _too_few(told["summary"]["splits"].get("train", 0), context.study.settings.validation)
     if too_few:
         context.warn("sites", too_few)
+    # Not in the report, whose bytes must not go by the day.
+    years = pd.read_csv(report.with_name("screened.csv"), usecols=["year", "file_row"]).dropna()
+    ahead = years[years["year"] > datetime.now(tz=UTC).year]
+    if len(ahead):
+        rows = line_numbers(ahead["file_row"].astype(int))
+        context.warn("sites", f"the year, up to {ahead['year'].max():g}, is yet to come in {rows}")
 
 
 def _too_few(sites: int, validation: ValidationSettings) -> str | None:

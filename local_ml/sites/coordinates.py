@@ -20,9 +20,9 @@ IMPOSSIBLE = "coordinates out of range"
 OUT_OF_REGION = "out of the region"
 FEW_DECIMALS = "too few decimals"
 
-# Positions in this many cells of 0.1 deg, in this many different degrees, tell whether minutes
-# were written as decimals: 20 fractions all lie below 0.60 by chance with probability 4e-5.
-_LEAST_CELLS, _LEAST_DEGREES = 20, 3
+# Positions in this many cells of 0.1 deg, on both sides of a whole degree, are a sign that minutes
+# were written as decimals: 10 fractions all lie below 0.60 by chance with probability 0.6 %.
+_LEAST_CELLS, _LEAST_DEGREES = 10, 2
 
 
 def suspicious(
@@ -65,7 +65,10 @@ def _unpack(value: float, limit: int) -> str | None:
 
 
 def warn_of_minutes(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> list[str]:
-    """Warn where no fraction of a degree in a large table reaches 0.60: minutes as decimals."""
+    """Warn where no fraction of a degree in a large table reaches 0.60: minutes as decimals.
+
+    A table within one degree tells nothing: its region may end below 0.60.
+    """
     warnings = []
     for name, values in (("longitude", longitude), ("latitude", latitude)):
         finite = np.abs(values[np.isfinite(values)])
@@ -76,8 +79,9 @@ def warn_of_minutes(longitude: NDArray[np.float64], latitude: NDArray[np.float64
         if np.all(np.round(fractional % 1, 9) < 0.60):
             warnings.append(
                 f"no {name} has a fraction of 0.60 or more, though they fall into {len(cells)} "
-                f"tenths of {len(degrees)} different degrees: they may be degrees and minutes "
-                "(35.12 for 35°12′)"
+                f"tenths of {len(degrees)} different degrees (by chance {0.6 ** len(cells):.1g}, "
+                "were the tenths independent): they may be degrees and minutes (35.12 for 35°12′, "
+                "92.57823 for 92°57.823′)"
             )
     return warnings
 

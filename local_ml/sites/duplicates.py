@@ -15,6 +15,7 @@ from local_ml.sites.cells import line_numbers
 
 Array = NDArray[np.float64]
 
+_NAMED = 5
 _AVERAGED = (
     "longitude", "latitude", "depth_top_m", "depth_bottom_m", "support_m", "thaw_depth_m",
     "year", "elevation_m",
@@ -62,6 +63,8 @@ def merge_within_pixels(
     """
     key = ["row", "col", "split"] if merge_methods else ["row", "col", "split", "method"]
     kept: list[dict[Any, Any]] = []
+    apart: list[str] = []
+    spread = float(sites["target"].std()) if len(sites) > 1 else float("nan")
     merged_into: list[tuple[int, Any, Any]] = []  # position in `kept`, line of the file, own name
     pixels = 0
     for _, block in sites.groupby(key, sort=False):
@@ -73,6 +76,7 @@ def merge_within_pixels(
             site["target"], site["target_sd"] = combine(
                 block["target"].to_numpy(float), block["target_sd"].to_numpy(float), correlation
             )
+            apart += _far_apart(block, spread)
             site.update({name: float(block[name].mean()) for name in _AVERAGED})
             site["n_rows"] = int(block["n_rows"].sum())
             methods = sorted(set(block["method"]))
@@ -97,7 +101,26 @@ def merge_within_pixels(
             "others and were averaged, weighted by inverse variance where all have an sd, else "
             f"plainly ({line_numbers(rows)})"
         )
-    return out, pd.DataFrame(merged, columns=["row", "site_id", "into"]), _shared(out), notes
+    warnings = _shared(out)
+    if apart:
+        more = f"; and {len(apart) - _NAMED} more" if len(apart) > _NAMED else ""
+        warnings.append(
+            "values within one pixel that lie farther apart than the sites spread (standard "
+            f"deviation {spread:.3g}) were averaged all the same: {'; '.join(apart[:_NAMED])}{more}"
+        )
+    return out, pd.DataFrame(merged, columns=["row", "site_id", "into"]), warnings, notes
+
+
+def _far_apart(block: pd.DataFrame, spread: float) -> list[str]:
+    """Name the least and the greatest value of a pixel that differ by more than `spread`."""
+    rows = sorted(block.to_dict("records"), key=lambda row: float(row["target"]))
+    if not rows[-1]["target"] - rows[0]["target"] > spread:
+        return []
+    ends = [
+        f"'{one['site_id']}' {one['target']:.3g} ({line_numbers(one['file_rows'])})"
+        for one in (rows[0], rows[-1])
+    ]
+    return [" and ".join(ends)]
 
 
 def _tell_apart(sites: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

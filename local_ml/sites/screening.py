@@ -21,6 +21,7 @@ from local_ml.sites.columns import VELOCITY_COLUMNS
 from local_ml.sites.duplicates import merge_within_pixels
 from local_ml.sites.groups import group_sites
 from local_ml.sites.losses import warn_of_losses, warn_of_percent
+from local_ml.sites.plausible import warn_of_oddities
 from local_ml.sites.profiles import integrate_profiles
 from local_ml.sites.reading import FieldTable
 from local_ml.sites.schema import sites_schema
@@ -127,6 +128,7 @@ def screen(
         )
     warnings += rounded
     fit = ~rows["file_row"].isin(list(excluded))
+    warnings += warn_of_oddities(rows[fit], target)
     sites, incomplete, more_warnings, more_notes = integrate_profiles(
         rows[fit],
         rows[~fit],

@@ -110,3 +110,17 @@ def test_a_mask_that_selects_nothing_is_an_error_of_its_own(
     said = " ".join(done.stderr.split())
     assert f"the region holds no pixel: its mask ({region['mask']}, mask_values = [7])" in said
     assert "there the mask holds 0, 1" in said
+
+
+def test_a_year_that_is_yet_to_come_is_told(
+    alm90: Alm90, fresh: Callable[..., Path], plateau_values: tuple[Path, dict[str, Any]]
+) -> None:
+    sites = plateau_values[1]["sites"]
+    columns = {name: "" if name == "date" else of for name, of in sites["columns"].items()}
+    constants = {**sites.get("constants", {}), "year": 2149}
+    folder = fresh(sites={**sites, "columns": columns, "constants": constants})
+    done = alm90("sites", folder)
+    assert done.exit_code == 0, done.stderr
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "the year, up to 2149, is yet to come in rows 2, 8, " in said
+    assert "2149" not in (folder / "sites" / "report.json").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -9,6 +10,7 @@ from local_ml.errors import SiteTableError
 from local_ml.settings import TargetSettings
 from local_ml.sites import SiteTableSettings, screen
 from local_ml.sites.cells import parse_coordinate
+from local_ml.sites.coordinates import warn_of_minutes
 
 HEAD = "site_id,longitude,latitude,vwc\n"
 
@@ -135,3 +137,65 @@ def test_what_was_rounded_to_sixty_is_carried(text: str, degrees: float) -> None
 @pytest.mark.parametrize("text", ["35°60′10″", "35°08′60.1″", "35°61′"])
 def test_more_than_sixty_is_refused(text: str) -> None:
     assert "60 minutes or seconds" in str(parse_coordinate(text, "latitude"))
+
+
+def test_minutes_are_told_with_their_chance_from_two_degrees_on() -> None:
+    """Fault: 92.57823 for 92°57.823′ in a region of two degrees, without a word."""
+    minutes = np.linspace(0, 59.9, 40)
+    degrees = np.r_[92 + minutes / 100, 93 + minutes / 100]
+    (warning,) = warn_of_minutes(degrees, np.full(80, 35.123))
+    assert "12 tenths of 2 different degrees (by chance 0.002," in warning
+    assert "92.57823 for 92°57.823′" in warning
+    assert warn_of_minutes(degrees[:40], np.full(40, 35.123)) == []  # a region may end there
+    assert warn_of_minutes(np.append(degrees, 92.61), np.full(81, 35.123)) == []
+
+
+COLUMNS = "site_id,longitude,latitude,vwc,vwc_sd,thaw_depth_m,year\n"
+
+
+def _sites(n: int = 12) -> list[list[str]]:
+    return [
+        [f"s{i}", f"93.{i:02}11", "35.1234", f"0.{20 + i}", "0.02", "2.1", "2012"] for i in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        (4, "20", "vwc_sd is larger than the whole range of vwc, 0.85 m3 m-3, in row 5 (20)"),
+        (5, "210", "thaw_depth_m is above 20 m in row 5 (210): if it is in centimetres, set units"),
+        (6, "1890", "the year lies before 1950 in row 5 (1890)"),
+    ],
+)
+def test_what_is_possible_and_seldom_true_is_kept_and_told(
+    screened, column: int, value: str, told: str
+) -> None:
+    rows = _sites()
+    assert screened(COLUMNS + "\n".join(map(",".join, rows)) + "\n").warnings == []
+    rows[3][column] = value
+    found = screened(COLUMNS + "\n".join(map(",".join, rows)) + "\n")
+    assert len(found.sites) == 12
+    (warning,) = found.warnings
+    assert warning.startswith(told)
+
+
+@pytest.mark.parametrize(("zeros", "told"), [(2, False), (4, True)])
+def test_many_values_of_exactly_nothing_are_told(screened, zeros: int, told: bool) -> None:
+    rows = _sites()
+    for row in rows[:zeros]:
+        row[3] = "0"
+    warnings = screened(COLUMNS + "\n".join(map(",".join, rows)) + "\n").warnings
+    assert warnings == [] or told
+    assert any("exactly 0 in 4 of 12 rows (rows 2–5)" in one for one in warnings) is told
+
+
+def test_one_site_with_two_values_far_apart_is_told_with_both(screened) -> None:
+    """Fault: a typing error averaged away among the rows that share a pixel."""
+    rows = _sites()
+    rows.append(["s3", *rows[3][1:3], "0.43", *rows[3][4:]])  # 0.23 before
+    rows.append(["s5", *rows[5][1:3], "0.26", *rows[5][4:]])  # 0.25 before
+    found = screened(COLUMNS + "\n".join(map(",".join, rows)) + "\n")
+    (warning,) = found.warnings
+    assert "averaged all the same: 's3' 0.23 (row 5) and 's3' 0.43 (row 14)" in warning
+    assert "s5" not in warning
+    assert len(found.sites) == 12
