@@ -17,6 +17,9 @@ from export.progress import Progress
 from export.rasters.info import open_raster
 from gee.grid import tiles_of
 
+# How far a ratio of two means may lie from 100 or 1/100, as a factor: maps err, too.
+_AROUND = 2.0
+
 
 @dataclass
 class _Moments:
@@ -34,6 +37,11 @@ class _Moments:
         self.absolute += float(np.abs(predicted - reference).sum())
         self.sums += pair.sum(axis=1)
         self.products += pair @ pair.T
+
+    def means(self) -> tuple[float, float]:
+        """Of the reference, and of the prediction."""
+        reference, predicted = self.sums / self.n + self.shift
+        return float(reference), float(predicted)
 
     def scores(self) -> dict[str, float]:
         mean = self.sums / self.n
@@ -53,19 +61,49 @@ class _Moments:
         }
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A map (predicted) against a reference (observed).
+
+    Parameters
+    ----------
+    scores : r2, rmse, mae, bias, concordance, slope_observed_on_predicted; empty where no pixel is
+        held by both
+    pixels : how many are
+    means : of reference and map over these, in their units; None where there are none
+    """
+
+    scores: dict[str, float]
+    pixels: int
+    means: tuple[float, float] | None
+
+
+def unit_hint(means: tuple[float, float], unit: str) -> str | None:
+    """Say where one of the two seems to be in percent and the other a ratio; else None.
+
+    Parameters
+    ----------
+    means : of reference and map
+    unit : the target's
+    """
+    reference, predicted = means
+    if not predicted or not reference:
+        return None
+    ratio = reference / predicted
+    for factor, other in ((100, "percent, the map a ratio"), (0.01, "a ratio, the map percent")):
+        if factor / _AROUND < ratio < factor * _AROUND:
+            return (
+                f"the reference's values are {ratio:.3g} times those of the map on average (means "
+                f"{reference:.3g} and {predicted:.3g}): it seems to be {other}. The scores compare "
+                f"numbers as they stand; write the reference in '{unit}'"
+            )
+    return None
+
+
 def compare_with_reference(
     map_file: Path, reference: CovariateSource, tile_px: int, progress: Progress
-) -> tuple[dict[str, float], int]:
-    """Return the scores of the map (predicted) against the reference (observed), and n pixels.
-
-    Every pixel counts alike, whatever its area on the ground.
-
-    Returns
-    -------
-    scores : r2, rmse, mae, bias, concordance, slope_observed_on_predicted; empty where no pixel
-        is held by both
-    pixels : how many are
-    """
+) -> Comparison:
+    """Hold the map against the reference. Every pixel counts alike, whatever its area."""
     moments: _Moments | None = None
     tiles = tiles_of(reference.study_grid, tile_px)
     with open_raster(map_file) as dataset, progress.task("comparison", len(tiles)) as task:
@@ -78,4 +116,6 @@ def compare_with_reference(
                 moments = moments or _Moments(float(known[both].mean()))
                 moments.add(known[both], predicted.data[both].astype(np.float64))
             task.advance()
-    return ({}, 0) if moments is None else (moments.scores(), moments.n)
+    if moments is None:
+        return Comparison({}, 0, None)
+    return Comparison(moments.scores(), moments.n, moments.means())

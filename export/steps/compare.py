@@ -1,5 +1,6 @@
 """`compare`: the map beside a reference raster, where the study names one."""
 
+import json
 from math import isfinite
 from pathlib import Path
 
@@ -14,14 +15,16 @@ def compare_step(context: Context) -> None:
     study, settings = context.study, context.study.settings.map
     if settings.reference is None:
         return
+    from export.map.compare import compare_with_reference, unit_hint
+
     map_file = context.require(study.map_file, "mosaic")
     said_of_the_map(context, "compare")
     reference = study.input(settings.reference)
+    path = study.map_folder / "comparison.json"
 
     def work() -> tuple[list[Path], str]:
         from export.covariates.settings import CovariateSettings
         from export.covariates.source import open_source
-        from export.map.compare import compare_with_reference
         from export.study.grid import study_geobox
 
         source = open_source(
@@ -32,19 +35,19 @@ def compare_step(context: Context) -> None:
             study_geobox(study),
         )
         tile_px = study.settings.grid.tile_px
-        scores, pixels = compare_with_reference(map_file, source, tile_px, context.progress)
-        if not pixels:
+        found = compare_with_reference(map_file, source, tile_px, context.progress)
+        if found.means is None:
             raise RasterError(f"{reference} and the map have no pixel in common")
-        path = study.map_folder / "comparison.json"
         document = {
             "schema_version": 1,
             "reference": settings.reference,
-            "pixels": pixels,
+            "pixels": found.pixels,
+            "means": dict(zip(("reference", "map"), found.means, strict=True)),
             # A map of one value has no slope, and JSON no NaN.
-            "scores": {name: one if isfinite(one) else None for name, one in scores.items()},
+            "scores": {name: one if isfinite(one) else None for name, one in found.scores.items()},
         }
         write_whole(path, json_bytes(document))
-        return [path], f"R² {scores['r2']:.3f} against {settings.reference}"
+        return [path], f"R² {found.scores['r2']:.3f} against {settings.reference}"
 
     inputs = {
         "map": context.journal.file_hash(map_file),
@@ -53,3 +56,8 @@ def compare_step(context: Context) -> None:
         "name": settings.reference,
     }
     context.once("compare", inputs, work)
+    means = json.loads(path.read_text(encoding="utf-8")).get("means")
+    unit = study.settings.target.unit
+    hint = means and unit_hint((means["reference"], means["map"]), unit)
+    if hint:  # at each run: it stays true until the reference is mended
+        context.warn("compare", hint)
