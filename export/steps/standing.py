@@ -74,7 +74,9 @@ def stale(context: Context, last: str) -> Stale | None:
         if noted is None or context.journal.is_altered(step, ""):
             continue
         before, now = json.loads(noted), _read_by(context, step)
-        differing = tuple(name for name in now if before.get(name, now[name]) != now[name])
+        # A file that was not brought along tells nothing: a model may be used without its table.
+        there = [name for name in now if now[name] is not None]
+        differing = tuple(name for name in there if before.get(name, now[name]) != now[name])
         if differing:
             return Stale(step, _MADE[step], differing)
     return None

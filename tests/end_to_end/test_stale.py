@@ -154,6 +154,15 @@ def test_a_model_of_others_is_used_and_told(
     assert "model is not as `alm90 train` left it" in predicted.output
 
 
+def test_what_was_not_brought_along_is_not_asked_for(alm90: Alm90, study: Path) -> None:
+    for name in ("sites.csv", "samples.csv", "samples.json", "domain.csv"):
+        (study / name).unlink()
+    shutil.rmtree(study / "sites")
+    predicted = alm90("predict", study)
+    assert predicted.exit_code == 0, predicted.output
+    assert "warning" not in predicted.output
+
+
 def test_a_table_changed_by_hand_is_taken_and_told(alm90: Alm90, study: Path) -> None:
     table = pd.read_csv(study / "samples.csv", dtype=str)
     table.iloc[:-4].to_csv(study / "samples.csv", index=False)
