@@ -21,6 +21,7 @@ from export.study.covariates import sampled, study_covariates
 from gee.grid import centres, grid_to_json
 from local_ml.features import Feature
 from local_ml.files import csv_bytes, json_bytes, write_whole
+from local_ml.names import counted
 from local_ml.samples import write_samples
 from local_ml.sites import flag_elevation, read_screened
 
@@ -103,7 +104,7 @@ def _sample(
     report["warnings"] += _elevation_warnings(context, sites, described, values)
     path = study.covariates_folder / "report.json"
     write_whole(path, json_bytes(report))
-    text = f"{len(sites)} sites × {len(features)} candidate covariates"
+    text = f"{counted(len(sites), 'site')} × {counted(len(features), 'candidate covariate')}"
     if auxiliary:
         text += f", and {', '.join(one.name for one in auxiliary)}, which bounds the target alone"
     if missing:
