@@ -180,6 +180,9 @@ def _warn_of_altered(context: Context, asking: str, last: str) -> list[str]:
 def _read_by(context: Context, step: str) -> dict[str, str | None]:
     """Return what a step reads, by name: parts of study.toml, and files."""
     settings: dict[str, Any] = context.study.settings.decisive()
+    if step == "sites":  # what a covariate allows is asked of the samples
+        target = settings["target"].items()
+        settings["target"] = {key: one for key, one in target if not key.startswith("maximum_")}
     read: dict[str, str | None] = {
         _CALLED.get(part, f"[{part}]"): fingerprint(part=settings[part]) for part in _PARTS[step]
     }

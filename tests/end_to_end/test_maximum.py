@@ -207,6 +207,5 @@ def test_porosity_is_named_as_a_bound_or_not_at_all(alm90: Alm90, bounded_by_soi
     assert "the nearest is 'porosity'" in misspelt.stderr
     unbounded = text.replace('maximum_covariate = "porosity"', "")
     path.write_text(unbounded)
-    assert alm90("sites", bounded_by_soil).exit_code == 0
     assert alm90("sample", bounded_by_soil).exit_code == 0
     assert "porosity" not in pd.read_csv(bounded_by_soil / "samples.csv").columns
