@@ -43,8 +43,9 @@ _TABLES = ("done", "written", "failed")
 """Those that speak of a step and a key."""
 
 # A file written within the clock tick of its last look keeps its time stamp; only the hash of one
-# that has rested is remembered.
-_AT_REST_NS = 2_000_000_000
+# that has rested is remembered: for twice the tick of kernels, or of file systems that know
+# seconds or hundredths alone (FAT's count in twos).
+_FINE_REST_NS, _COARSE_REST_NS = 20_000_000, 2_000_000_000
 
 
 class Journal:
@@ -229,11 +230,11 @@ class Journal:
             known = self._known_hash(path)
             if known is not None and known[:3] == stamp:
                 return str(known[3])
+            looked_ns = time.time_ns()
             sha256 = file_sha256(path)
         except OSError as error:
             raise ExportError(f"{path} cannot be read: {error.strerror}") from error
-        # A server's clock may be ahead of ours: a file dated in the future rests, too.
-        if abs(time.time_ns() - status.st_mtime_ns) > _AT_REST_NS:
+        if _was_at_rest(status.st_mtime_ns, looked_ns):
             with self._lock:
                 self._looked_at[self._name(path)] = (*stamp, sha256)
         return sha256
@@ -295,6 +296,13 @@ def _unusable(path: Path, error: sqlite3.Error) -> ExportError:
         f"{path} cannot be used as the journal of the study: {error}. If the disk is not full, "
         "delete it: finished files will be made anew"
     )
+
+
+def _was_at_rest(written_ns: int, looked_ns: int) -> bool:
+    """Say whether whatever is written from `looked_ns` on gets another time stamp."""
+    is_fine = written_ns % 1_000_000 != 0  # digits that only a fine clock gives
+    # A server's clock may be ahead of ours: a file dated in the future rests, too.
+    return abs(looked_ns - written_ns) > (_FINE_REST_NS if is_fine else _COARSE_REST_NS)
 
 
 def file_sha256(path: Path) -> str:
