@@ -7,7 +7,9 @@ the product's own functions, in a process of its own, whose peak memory the syst
 Before that, in another process, the evaluator alone predicts pixels of the same tiles, held in
 memory, with as many threads: `evaluator` is the forests alone, `predictor` is all that is delivered
 of a pixel (fusion, interval, dissimilarity index, flags). Rates count pixels of the region. CPU
-time, which other processes hardly change, stands beside the clock.
+time, which other processes hardly change, stands beside the clock. The journal knows the tiles, as
+after `alm90 export`; with `--unknown-tiles` it doesn't, and they are hashed as those of somebody
+else are.
 """
 
 import argparse
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=[2048, 4096, 8192, 16384])
     parser.add_argument("--share", type=float, default=0.2, help="of the box, in the region")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--unknown-tiles", action="store_true", help="not of an export of ours")
     parser.add_argument("--one-file", action="store_true", help="all pixels in one covariate tile")
     parser.add_argument("--options", default="", help="of that file: compress=zstd,tiled=yes,...")
     parser.add_argument("--sample", type=int, default=16, help="tiles for the evaluator alone")
@@ -94,13 +97,25 @@ def measure(scratch: Path, side: int, options: argparse.Namespace) -> dict[str, 
     else:
         write_tiles(tiles, side, options.share, bands)
     del bands
-    files = list(tiles.iterdir())
+    files = sorted(tiles.iterdir())
+    if not options.unknown_tiles:
+        remember(scratch, files)
     result = {"side": side, "tiles": len(files), "bytes": sum(f.stat().st_size for f in files)}
     alone = {} if options.one_file else _child("evaluate", scratch, options)
     result |= alone | _child("map", scratch, options)
     for folder in ("covariates", "map"):
         shutil.rmtree(scratch / folder)
     return result
+
+
+def remember(scratch: Path, files: list[Path]) -> None:
+    """Record tiles in the journal, as the export of a study does."""
+    from export.journal import Journal
+
+    journal = Journal(scratch / "journal.sqlite")
+    for path in files:
+        journal.record("tiles", path.stem, "written by this benchmark", [path])
+    journal.close()
 
 
 def _child(name: str, scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -167,7 +182,7 @@ def make_map(scratch: Path, workers: int, _: int) -> dict[str, Any]:
     predictor = Predictor.load(scratch / "model")
     _warm(predictor)
     folders = TileFolders.of(scratch / "map", companion=True)
-    journal = Journal(scratch / "map" / "journal.sqlite")
+    journal = Journal(scratch / "journal.sqlite")
     result: dict[str, Any] = {"memory_at_start": peak_memory()}
     with _timed(result, "predict"):
         report = predict_tiles(
