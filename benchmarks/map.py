@@ -4,12 +4,12 @@
 
 For each side a region is made (see `map_world.py`), whose tiles are then predicted and joined by
 the product's own functions, in a process of its own, whose peak memory the system tells (VmHWM).
-Before that, in another process, the evaluator alone predicts pixels of the same tiles, held in
-memory, with as many threads: `evaluator` is the forests alone, `predictor` is all that is delivered
-of a pixel (fusion, interval, dissimilarity index, flags). Rates count pixels of the region. CPU
-time, which other processes hardly change, stands beside the clock. The journal knows the tiles, as
-after `alm90 export`; with `--unknown-tiles` it doesn't, and they are hashed as those of somebody
-else are.
+Before and after, in other processes, the evaluator alone predicts pixels of the same tiles, held in
+memory, with as many threads, so that a machine that changes its pace does so for both: `evaluator`
+is the forests alone, `predictor` is all that is delivered of a pixel (fusion, interval,
+dissimilarity index, flags). Rates count pixels of the region. CPU time, which other processes
+hardly change, stands beside the clock. The journal knows the tiles, as after `alm90 export`; with
+`--unknown-tiles` it doesn't, and they are hashed as those of somebody else are.
 """
 
 import argparse
@@ -29,8 +29,8 @@ from typing import Any
 
 PLATEAU_PIXELS, PLATEAU_SHARE = 157e6, 0.2
 """Pixels of the plateau's permafrost, and their share of its box of 45,343 x 17,307."""
-EVALUATIONS = 5
-"""Of the evaluator and of the predictor, in turns; their median counts."""
+EVALUATIONS = 3
+"""Of the evaluator and of the predictor, in turns, before and after; their medians count."""
 
 
 def main() -> None:
@@ -101,8 +101,12 @@ def measure(scratch: Path, side: int, options: argparse.Namespace) -> dict[str, 
     if not options.unknown_tiles:
         remember(scratch, files)
     result = {"side": side, "tiles": len(files), "bytes": sum(f.stat().st_size for f in files)}
-    alone = {} if options.one_file else _child("evaluate", scratch, options)
-    result |= alone | _child("map", scratch, options)
+    os.sync()  # what was just written is not to reach the disk while something is timed
+    before = {} if options.one_file else _child("evaluate", scratch, options)
+    result |= _child("map", scratch, options)
+    after = {} if options.one_file else _child("evaluate", scratch, options)
+    for name in before:
+        result[name] = {unit: (before[name][unit] + after[name][unit]) / 2 for unit in before[name]}
     for folder in ("covariates", "map"):
         shutil.rmtree(scratch / folder)
     return result
