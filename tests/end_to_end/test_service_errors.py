@@ -230,7 +230,7 @@ def test_without_a_fault_the_same_command_succeeds(home: Home) -> None:
     """Fault: a test of errors that would fail whatever goes wrong."""
     done, _ = home.alm90("sample")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "12 sites × 1 candidate covariates" in done.stdout
+    assert "12 sites × 1 candidate covariate;" in done.stdout
     assert "quota" not in done.stdout
 
 
