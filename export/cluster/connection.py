@@ -195,10 +195,11 @@ def _on_workers(client: "Client", work: Callable[..., Any], *values: Any) -> Map
     from distributed.comm import CommClosedError
 
     answers = client.run(work, *values, on_error="return")
+    there = threads_of(client)  # the scheduler may still list one that has just died
     return {
         f"worker {address}": answer
         for address, answer in answers.items()
-        if not isinstance(answer, CommClosedError)
+        if address in there and not isinstance(answer, CommClosedError)
     }
 
 
