@@ -7,12 +7,14 @@ they are pasted into a shell, or a sentence for the end of an error.
 import shlex
 from pathlib import Path
 
-_STUDY_FILE = "study.toml"
+from export.paths import STUDY_FILE
+
 _MADE_BY = {
     ("covariates", "tiles"): "export",
     ("map", "tiles"): "predict",
     ("map", "companion_tiles"): "predict",
     ("map", "flag_tiles"): "predict",
+    ("map",): "mosaic",
 }
 """Folders within a study → the command that makes their files."""
 
@@ -29,12 +31,10 @@ def command(step: str, *arguments: object) -> str:
 
 def remedy_of(path: Path) -> str:
     """Say how a file that cannot be read comes back: by the step that made it, or anew."""
-    path = path.absolute()
-    inside = path.parts[-3:-1]
-    study = path.parents[2] if len(path.parts) > 3 else path.parent
-    if inside in _MADE_BY and (study / _STUDY_FILE).is_file():
-        return f"{typed(_MADE_BY[inside], study)} makes it again"
-    study = path.parent.parent
-    if path.parent.name == "map" and (study / _STUDY_FILE).is_file():
-        return f"{typed('mosaic', study)} makes it again"
+    folder = path.absolute().parent
+    for inside, step in _MADE_BY.items():
+        if folder.parts[-len(inside) :] == inside:
+            study = folder.parents[len(inside) - 1]
+            if (study / STUDY_FILE).is_file():
+                return f"{typed(step, study)} makes it again"
     return "copy or download it again"

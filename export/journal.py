@@ -115,8 +115,7 @@ class Journal:
             raise _unusable(path, error) from error
 
     def _copy(self) -> None:
-        address = f"file:{quote(str(self._path.resolve()))}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S)) as there:
+        with closing(read_only(self._path)) as there:
             there.backup(self._connection)
 
     def _make_tables(self) -> None:
@@ -296,6 +295,12 @@ def _unusable(path: Path, error: sqlite3.Error) -> ExportError:
         f"{path} cannot be used as the journal of the study: {error}. If the disk is not full, "
         "delete it: finished files will be made anew"
     )
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """Connect to a journal that is there, without its lock and without a write."""
+    address = f"file:{quote(str(path.resolve()))}?mode=ro"
+    return sqlite3.connect(address, uri=True, timeout=_WAIT_S)
 
 
 def _was_at_rest(written_ns: int, looked_ns: int) -> bool:

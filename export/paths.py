@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from export.errors import StudyError
 
+STUDY_FILE = "study.toml"
 VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gml", ".kml")
 
 

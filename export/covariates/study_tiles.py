@@ -7,15 +7,11 @@ without its lock and without a write: the study may be at work, or belong to som
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from export.advice import typed
 from export.covariates.tile_plans import CHECK, LAST_PLANNED
 from export.errors import ExportError
-from export.journal import SCHEMA_VERSION
-
-_WAIT_S = 10.0
-"""For another run that is writing; its transactions take milliseconds."""
+from export.journal import SCHEMA_VERSION, read_only
 
 
 def last_planned_of(study: Path) -> str | None:
@@ -53,9 +49,8 @@ def _asked(study: Path, question: str, step: str) -> str | None:
     journal = study / "journal.sqlite"
     if not journal.exists():
         return None
-    address = f"file:{quote(str(journal.resolve()))}?mode=ro"
     try:
-        with closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S)) as connection:
+        with closing(read_only(journal)) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version != SCHEMA_VERSION:
                 raise sqlite3.DatabaseError(f"its version is {version}, not {SCHEMA_VERSION}")

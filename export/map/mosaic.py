@@ -22,7 +22,7 @@ import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
 from rasterio._err import CPLE_BaseError
-from rasterio.enums import MaskFlags, Resampling
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -42,6 +42,7 @@ from export.rasters.options import (
     MAP_OPTIONS,
     OVERVIEW_SETTINGS,
 )
+from export.rasters.stored_numbers import is_mask
 from export.rasters.writing import put_in_place
 
 STEP = "mosaic"
@@ -251,8 +252,7 @@ def _places(files: Sequence[Path], grid: GeoBox) -> list[tuple[Path, Window]]:
 def _map_values(path: Path, bands: _Bands) -> np.ndarray:
     """Return a tile's bands as the map holds them, (bands, rows, cols), its nodata for NaN too."""
     with open_raster(path) as dataset:
-        flags = {flag for band in dataset.mask_flag_enums for flag in band}
-        masked = bool(flags & {MaskFlags.per_dataset, MaskFlags.alpha})
+        masked = any(is_mask(flags) for flags in dataset.mask_flag_enums)
         values: np.ndarray = np.ma.filled(dataset.read(masked=masked), bands.nodata)
     if not bands.are_codes:
         values[np.isnan(values)] = bands.nodata

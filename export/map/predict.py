@@ -13,7 +13,7 @@ from typing import Protocol
 from export.errors import ExportError, RasterError, TileError
 from export.journal import Journal
 from export.map.map_tile import PixelCounts, PixelPredictor, TileFolders
-from export.map.tile_parts import TilePart, tile_parts
+from export.map.tile_parts import TilePart, parts_or_whole
 from export.map.tile_prediction import TileJob, TileOutcome, predict_job
 from export.parallel import in_order
 from export.progress import Progress
@@ -81,7 +81,7 @@ def predict_tiles(
         where the first tile lacks a band that the model needs (then all do), or two tiles have
         one name.
     """
-    parts = [part for found in in_order(_parts, tiles, workers) for part in found]
+    parts = [part for found in in_order(parts_or_whole, tiles, workers) for part in found]
     if len({part.name for part in parts}) < len(parts):
         raise TileError("two of the covariate tiles have the same name")
     names = None if band_names is None else tuple(band_names)
@@ -139,14 +139,6 @@ def predict_tiles(
         {part.name: failed[part.name] for part in parts if part.name in failed},
         total,
     )
-
-
-def _parts(tile: Path) -> list[TilePart]:
-    """Return the parts of a tile; one that cannot be read is a part that will fail as a tile."""
-    try:
-        return tile_parts(tile)
-    except RasterError:
-        return [TilePart(tile.stem, tile)]
 
 
 def _require_features(

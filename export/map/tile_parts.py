@@ -89,6 +89,14 @@ def tile_parts(tile: Path) -> list[TilePart]:
     ]
 
 
+def parts_or_whole(tile: Path) -> list[TilePart]:
+    """Return the parts of a tile; one that cannot be read is a single one, and fails as such."""
+    try:
+        return tile_parts(tile)
+    except RasterError:
+        return [TilePart(tile.stem, tile)]
+
+
 def part_shape(shape: tuple[int, int], block: tuple[int, int]) -> tuple[int, int]:
     """Return rows and cols of the parts of a file, of whole blocks unless these are too large.
 

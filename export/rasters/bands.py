@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from export.errors import RasterError
 from export.rasters.info import geobox_of, open_raster
-from export.rasters.stored_numbers import apply_scale, is_mask, missing_numbers
+from export.rasters.stored_numbers import apply_scale, is_mask, missing_in
 from local_ml.names import nearest
 
 Window = tuple[tuple[int, int], tuple[int, int]]
@@ -103,9 +103,9 @@ class OpenBands:
         else:
             raw = [self.dataset.read(number, window=window) for number in numbers]
         for values, stored, band in zip(out, raw, bands, strict=True):
-            missing = missing_numbers(stored, band.nodata)
-            if band.mask_beside:
-                missing |= self.dataset.read_masks(band.number, window=window) == 0
+            missing = missing_in(
+                self.dataset, band.number, stored, band.nodata, band.mask_beside, window
+            )
             if not in_place or (band.scale, band.offset) != (1, 0):
                 values[...] = apply_scale(stored, band.scale, band.offset)
             if missing.any():

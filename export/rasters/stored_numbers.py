@@ -30,8 +30,27 @@ def missing_pixels(
     """
     declared = dataset.nodatavals[band - 1]
     codes = nodata if nodata is not None else () if declared is None else (declared,)
-    missing = missing_numbers(raw, codes)
-    if is_mask(dataset.mask_flag_enums[band - 1]):
+    mask_beside = is_mask(dataset.mask_flag_enums[band - 1])
+    return missing_in(dataset, band, raw, codes, mask_beside, window)
+
+
+def missing_in(
+    dataset: Any,
+    band: int,
+    raw: np.ndarray,
+    nodata: Iterable[float],
+    mask_beside: bool,
+    window: Any = None,
+) -> np.ndarray:
+    """Return `missing_pixels` of a band of which is known what its file says.
+
+    Parameters
+    ----------
+    nodata : the numbers that mean 'missing', NaN and infinity aside
+    mask_beside : whether a mask or an alpha band says so too
+    """
+    missing = missing_numbers(raw, nodata)
+    if mask_beside:
         missing |= dataset.read_masks(band, window=window) == 0
     return missing
 

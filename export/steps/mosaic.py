@@ -3,11 +3,11 @@
 from export.advice import typed
 from export.covariates.region import Region, region_tiles
 from export.covariates.tiles import tile_files
-from export.errors import RasterError, TileError
+from export.errors import TileError
 from export.fingerprints import fingerprint
 from export.map.map_tile import TileFolders
 from export.map.mosaic import write_map
-from export.map.tile_parts import tile_parts
+from export.map.tile_parts import parts_or_whole
 from export.rasters.info import read_info
 from export.steps import standing
 from export.steps.context import Context
@@ -81,10 +81,8 @@ def mosaic_step(context: Context) -> None:
 def _expected(context: Context, region: Region) -> list[str]:
     """Return the names of the map tiles that the region has, large covariate tiles in parts."""
     folder = context.study.covariates_folder / "tiles"
-    names: list[str] = []
-    for tile in region_tiles(region, context.study.settings.grid.tile_px):
-        try:
-            names += [part.name for part in tile_parts(folder / f"{tile.name}.tif")]
-        except RasterError:
-            names.append(tile.name)
-    return names
+    return [
+        part.name
+        for tile in region_tiles(region, context.study.settings.grid.tile_px)
+        for part in parts_or_whole(folder / f"{tile.name}.tif")
+    ]

@@ -26,13 +26,13 @@ def view_step(context: Context) -> None:
     ]
     if study.region_mask_file.exists():
         parts.append(study.region_mask_file)
-    altered, said = untrusted_tiles(context), said_of_the_study(context)
+    left_out, said = _untrusted(context)
 
     def work() -> tuple[list[Path], str]:
         from export.view import write_view
 
         view = write_view(
-            study, study.view_file, context.progress, f"alm90 {version('alm90')}", altered, said
+            study, study.view_file, context.progress, f"alm90 {version('alm90')}", left_out, said
         )
         absent = "; ".join(f"no {one.what.lower()} yet (`alm90 {one.step}`)" for one in view.absent)
         size_mb = study.view_file.stat().st_size / 1e6
@@ -47,17 +47,21 @@ def view_step(context: Context) -> None:
         "mask": context.hashes_of([_raster_mask(context)]),
         "settings": fingerprint(study=study.settings.decisive()),
         "report": study.report_file.exists(),
-        "left_out": sorted(altered),
+        "left_out": sorted(left_out),
         "said": said,
     }
     if not context.once("view", inputs, work):
         context.tell("view", f"{study.view_file}: open it in a browser")
 
 
-def untrusted_tiles(context: Context) -> set[str]:
-    """Return the names of covariate tiles that are not to be shown; warn of them.
+def _untrusted(context: Context) -> tuple[set[str], list[str]]:
+    """Say what of the study is not to be trusted, and warn of it.
 
-    They are not as they were written, or lie on the grid of earlier settings.
+    Returns
+    -------
+    left_out : names of covariate tiles that are not as they were written, or lie on the grid of
+        earlier settings
+    said : what is out of date, as sentences for a page
     """
     from export.view.layers import tiles_off_grid, told_off_grid
 
@@ -72,15 +76,10 @@ def untrusted_tiles(context: Context) -> set[str]:
             f"covariate tiles altered since they were written, and so left out: "
             f"{', '.join(altered)}; {typed('export', context.study.folder)} makes them anew",
         )
-    return {*altered, *elsewhere}
-
-
-def said_of_the_study(context: Context) -> list[str]:
-    """Return, as sentences for a page, what of the study is out of date; warn of it."""
-    return [
-        *standing.warn_of_stale(context, "view", "train"),
-        *said_of_the_map(context, "view"),
-    ]
+    said = [*standing.warn_of_stale(context, "view", "train"), *said_of_the_map(context, "view")]
+    if elsewhere:
+        said.append(f"{told_off_grid(elsewhere)}.")
+    return {*altered, *elsewhere}, said
 
 
 def _raster_mask(context: Context) -> str | None:
@@ -109,8 +108,8 @@ def geemap_step(context: Context, answered: Study | None, basemap: str | None) -
             "composites are left out, since they are computed in this process alone; "
             f"{typed('view', study.folder, '--geemap', '--serve')} answers the browser, too",
         )
-    altered, said = untrusted_tiles(context), said_of_the_study(context)
-    made = study_map(answered or study, context.progress, basemap, altered, said)
+    left_out, said = _untrusted(context)
+    made = study_map(answered or study, context.progress, basemap, left_out, said)
     write_page(made, study.geemap_file)
     context.tell("view", f"{study.geemap_file}: open it in a browser that has a network")
 

@@ -14,12 +14,10 @@ from pydantic import ValidationError
 
 from export.advice import typed
 from export.errors import StudyError
-from export.paths import inside_study
+from export.paths import STUDY_FILE, inside_study
 from export.study.faults import describe_faults
 from export.study.settings import StudySettings
 from gee.errors import CatalogueError, GeeError
-
-STUDY_FILE = "study.toml"
 
 
 @dataclass(frozen=True)

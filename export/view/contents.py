@@ -21,14 +21,7 @@ from export.report.words import skill_warnings
 from export.study import Study
 from export.study.grid import study_geobox
 from export.view.colours import Scale, difference_scale, scale_for
-from export.view.layers import (
-    Layer,
-    covariate_layers,
-    kept_features,
-    map_layers,
-    tiles_off_grid,
-    told_off_grid,
-)
+from export.view.layers import Layer, covariate_layers, kept_features, map_layers
 from export.view.outline import Ring, grid_outline, mask_outlines
 from export.view.pictures import Bounds
 from local_ml.features import Feature
@@ -133,10 +126,8 @@ def read_view(
         absent.append(Absent("Residuals", "train"))
     else:
         absent += [Absent("Sites", "sites"), Absent("Residuals", "train")]
-    elsewhere = tiles_off_grid(study)
-    said = [*warnings, *([f"{told_off_grid(elsewhere)}."] if elsewhere else [])]
     kept = kept_features(study, list(data.importance["feature"])) if data is not None else []
-    layers, missing = _layers(study, data, kept, progress, {*left_out, *elsewhere})
+    layers, missing = _layers(study, data, kept, progress, left_out)
     absent += missing
     geobox = study_geobox(study)
     grid = grid_outline(geobox)
@@ -161,7 +152,7 @@ def read_view(
         grid=grid,
         mask=mask_outlines(study, geobox),
         absent=tuple(absent),
-        warnings=(*said, *(skill_warnings(data) if data is not None else ())),
+        warnings=(*warnings, *(skill_warnings(data) if data is not None else ())),
     )
 
 

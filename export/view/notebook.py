@@ -23,7 +23,7 @@ from export.study import Study
 from export.view.colours import Classes, Scale
 from export.view.composites import Composite, add_composites, answered, composites
 from export.view.contents import Site, View, read_view
-from export.view.layers import Layer
+from export.view.layers import Layer, tiles_off_grid, told_off_grid
 from export.view.templates import environment
 from local_ml.files import write_whole
 from local_ml.names import nearest
@@ -76,7 +76,9 @@ def geemap_map(
     seen = study if isinstance(study, Study) else Study.load(Path(study))
     if serve:
         seen = answered(seen, port=0)[0]
-    return study_map(seen, progress or silent(), basemap)
+    off_grid = tiles_off_grid(seen)
+    warnings = [f"{told_off_grid(off_grid)}."] if off_grid else []
+    return study_map(seen, progress or silent(), basemap, off_grid, warnings)
 
 
 def study_map(

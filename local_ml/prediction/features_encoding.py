@@ -202,7 +202,3 @@ def _check(feature: Feature) -> None:
             f"feature {feature.name}: codes beyond ±{LARGEST_LEVEL} are not exact in float32; "
             "renumber its levels"
         )
-
-
-def _codes(feature: Feature) -> np.ndarray:
-    return np.asarray(feature.levels, dtype=np.float32)
