@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from edited import edited_json
 from rio_cogeo.cogeo import cog_validate
 from typer.testing import Result
 
@@ -340,9 +341,8 @@ def test_train_works_on_samples_of_others(alm90: Alm90, finished: Path, tmp_path
 def test_a_changed_warning_of_the_table_reaches_the_report(study: Path, alm90: Alm90) -> None:
     """sites/report.json and covariates/report.json bear one name; the page shows both."""
     path = study / "sites" / "report.json"
-    document = json.loads(path.read_text())
-    document["warnings"].append("a warning of the table")
-    path.write_text(json.dumps(document))
+    with edited_json(path) as document:
+        document["warnings"].append("a warning of the table")
     done = alm90("report", study)
     assert done.exit_code == 0, done.output
     assert "a warning of the table" in (study / "report.html").read_text()

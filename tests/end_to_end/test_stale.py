@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import rasterio
+from edited import edited_json
 from typer.testing import Result
 
 Alm90 = Callable[..., Result]
@@ -58,10 +59,9 @@ def test_a_refused_export_is_not_predicted_from(alm90: Alm90, study: Path) -> No
 def test_covariates_that_were_sampled_otherwise_are_named(alm90: Alm90, study: Path) -> None:
     """Fault: tiles are held against the last export alone, which was as wrong as they are."""
     path = study / "samples.json"
-    document = json.loads(path.read_text())
-    name = kept(study)[0]
-    document["provenance"]["covariates"][name]["fingerprint"] = "of another raster"
-    path.write_text(json.dumps(document))
+    with edited_json(path) as document:
+        name = kept(study)[0]
+        document["provenance"]["covariates"][name]["fingerprint"] = "of another raster"
     assert alm90("train", study).exit_code == 0
     predicted = alm90("predict", study, "--force")
     assert predicted.exit_code == 3

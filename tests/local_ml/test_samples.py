@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from edited import edited_json
 from last_digits import misread
 
 from local_ml.errors import SampleTableError
@@ -196,9 +197,8 @@ def test_a_header_that_does_not_match_its_description(path, old, new, told):
 def test_a_column_left_out_of_the_description(path):
     # Fault: a table and a description of different runs, read side by side.
     description = path.with_suffix(".json")
-    document = json.loads(description.read_text())
-    document["features"] = document["features"][1:]
-    description.write_text(json.dumps(document))
+    with edited_json(description) as document:
+        document["features"] = document["features"][1:]
     with pytest.raises(SampleTableError, match="'twi' is not described"):
         read_samples(path, TARGET)
 
@@ -282,9 +282,8 @@ def test_an_auxiliary_covariate_bounds_and_is_never_learned_from(tmp_path):
 def test_a_table_without_the_list_of_auxiliary_covariates_is_read(path):
     # Fault: tables of before that list, or made by hand, that can no longer be trained on.
     description = path.with_suffix(".json")
-    document = json.loads(description.read_text())
-    assert document.pop("auxiliary") == []
-    description.write_text(json.dumps(document))
+    with edited_json(description) as document:
+        assert document.pop("auxiliary") == []
     assert read_samples(path, TARGET).auxiliary == ()
     with pytest.raises(SampleTableError, match="maximum_covariate is 'porosity', but no"):
         read_samples(path, BOUNDED)
@@ -296,8 +295,7 @@ def test_faults_of_an_auxiliary_column_are_named(tmp_path):
     with pytest.raises(SampleTableError, match="row 4, column porosity: 'much' is not a number"):
         read_samples(path, BOUNDED)
     description = path.with_suffix(".json")
-    document = json.loads(description.read_text())
-    document["auxiliary"].append(document["features"][0])
-    description.write_text(json.dumps(document))
+    with edited_json(description) as document:
+        document["auxiliary"].append(document["features"][0])
     with pytest.raises(SampleTableError, match="lists twi more than once"):
         read_samples(path, BOUNDED)

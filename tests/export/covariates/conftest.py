@@ -155,6 +155,10 @@ class EarthEngineStudy:
         assert service is not None
         return [json.dumps(one.body) for one in service.requests.calls("image:computePixels")]
 
+    def remove_tiles(self) -> None:
+        for path in (self.folder / "covariates" / "tiles").iterdir():
+            path.unlink()
+
     def tile_bytes(self) -> dict[str, bytes]:
         tiles = sorted((self.folder / "covariates" / "tiles").iterdir())
         return {path.name: path.read_bytes() for path in tiles}

@@ -25,8 +25,7 @@ def test_a_refused_tile_leaves_a_hole_that_the_next_run_fills(
     study = earth_engine_study
     assert study.alm90("export").exit_code == 0
     undisturbed = study.tile_bytes()
-    for path in (study.folder / "covariates" / "tiles").iterdir():
-        path.unlink()
+    study.remove_tiles()
     study.write_small_requests()
     assert study.alm90("sample").exit_code == 0  # connects anew
     fault("memory", times=4)  # the whole, a half of the bands, a quarter, a sixteenth
@@ -103,8 +102,7 @@ def test_a_tile_too_heavy_at_once_is_divided(
     study = earth_engine_study
     assert study.alm90("export").exit_code == 0
     undisturbed = study.tile_bytes()
-    for path in (study.folder / "covariates" / "tiles").iterdir():
-        path.unlink()
+    study.remove_tiles()
     fault("memory", times=None, larger_than_px=700)
     assert study.alm90("export").exit_code == 0
     assert study.tile_bytes() == undisturbed
@@ -172,8 +170,7 @@ def test_what_was_too_heavy_is_not_asked_at_that_size_again(
         return len(local_service().requests.calls("image:computePixels", status=400))
 
     def export_anew() -> str:
-        for path in (study.folder / "covariates" / "tiles").iterdir():
-            path.unlink()
+        study.remove_tiles()
         done = study.alm90("export")
         assert done.exit_code == 0, done.output
         assert study.tile_bytes() == undisturbed
@@ -202,8 +199,7 @@ def test_the_plan_knows_what_was_too_heavy(
     assert study.alm90("sample").exit_code == 0
     fault("memory", times=None, larger_than_px=300)
     assert study.alm90("export").exit_code == 0
-    for path in (study.folder / "covariates" / "tiles").iterdir():
-        path.unlink()
+    study.remove_tiles()
     sent = len(study.pixel_requests())
     plan = study.alm90("plan").stdout
     found = re.search(r"asked of Earth Engine: (\d+) requests", plan)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import rasterio
+from edited import edited_json
 
 from export.journal import Journal
 from export.study import Study
@@ -94,9 +95,8 @@ def test_what_no_covariate_is_computed_from_may_come_and_go(earth_engine_study: 
     """Fault: a new scene of a dataset that the study does not use costs all of it anew."""
     study = earth_engine_study
     catalogue = study.folder / "scenes" / "catalogue.json"
-    document = json.loads(catalogue.read_text(encoding="utf-8"))
-    document["assets"]["projects/me/other"] = document["assets"]["MERIT/Hydro/v1_0_1"]
-    catalogue.write_text(json.dumps(document), encoding="utf-8")
+    with edited_json(catalogue) as document:
+        document["assets"]["projects/me/other"] = document["assets"]["MERIT/Hydro/v1_0_1"]
     assert "unchanged, nothing to do" in study.alm90("sample").stdout
 
 
@@ -104,9 +104,8 @@ def test_a_changed_entry_of_the_catalogue_counts(earth_engine_study: Any) -> Non
     """Fault: pyramiding and dates of scenes change pixels without a file being touched."""
     study = earth_engine_study
     catalogue = study.folder / "scenes" / "catalogue.json"
-    document = json.loads(catalogue.read_text(encoding="utf-8"))
-    document["assets"]["MERIT/Hydro/v1_0_1"]["pyramiding"] = {"default": "MAX"}
-    catalogue.write_text(json.dumps(document), encoding="utf-8")
+    with edited_json(catalogue) as document:
+        document["assets"]["MERIT/Hydro/v1_0_1"]["pyramiding"] = {"default": "MAX"}
     before = made_from(study.folder)
     assert study.alm90("sample").exit_code == 0
     after = made_from(study.folder)

@@ -184,8 +184,7 @@ def test_a_tile_taken_over_in_part_is_that_of_a_fresh_export(earth_engine_study:
     assert study.alm90("sample").exit_code == 0
     assert study.alm90("export").exit_code == 0
     in_part = study.tile_bytes()
-    for path in (study.folder / "covariates" / "tiles").iterdir():
-        path.unlink()
+    study.remove_tiles()
     assert study.alm90("export").exit_code == 0
     assert study.tile_bytes() == in_part
 
@@ -254,8 +253,7 @@ def test_how_tiles_are_divided_into_requests_changes_no_byte(earth_engine_study:
         before = len(study.pixel_requests()) if found else 0
         assert study.alm90("export").exit_code == 0
         found.append((len(study.pixel_requests()) - before, study.tile_bytes()))
-        for path in (study.folder / "covariates" / "tiles").iterdir():
-            path.unlink()
+        study.remove_tiles()
     requests = [count for count, _ in found]
     assert requests[:2] == [1, 4]
     assert 64 * 64 / 150 <= requests[2] <= 1.3 * 64 * 64 / 150

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from edited import edited_json
 from odc.geo.geobox import GeoBox
 
 from export.covariates import recipes
@@ -90,9 +91,8 @@ def test_the_versions_and_a_setting_beside_the_software(
 ) -> None:
     study = earth_engine_study
     path = study.folder / "samples.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
-    document["provenance"]["made_from"]["earthengine"]["software"]["alm90"] = "0.0.1"
-    path.write_text(json.dumps(document), encoding="utf-8")
+    with edited_json(path) as document:
+        document["provenance"]["made_from"]["earthengine"]["software"]["alm90"] = "0.0.1"
     other_software(monkeypatch, "twi")
     study.write(earthengine={"terrain": {"least_gradient": 0.01}})
     (line,) = said(study)
@@ -107,9 +107,8 @@ def test_settings_of_another_version_are_the_software_s(
     """Fault: a key that this version does not know ends in a traceback."""
     study = earth_engine_study
     path = study.folder / "samples.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
-    document["provenance"]["made_from"]["earthengine"]["settings"]["sharpness"] = 3
-    path.write_text(json.dumps(document), encoding="utf-8")
+    with edited_json(path) as document:
+        document["provenance"]["made_from"]["earthengine"]["settings"]["sharpness"] = 3
     other_software(monkeypatch, "twi")
     (line,) = said(study)
     assert line.startswith("twi (the software's recipe (alm90 ")
@@ -127,9 +126,8 @@ def test_another_folder_of_scenes_is_the_reason(earth_engine_study: Any) -> None
 def test_what_the_catalogue_says_is_the_reason(earth_engine_study: Any) -> None:
     study = earth_engine_study
     catalogue = study.folder / "scenes" / "catalogue.json"
-    document = json.loads(catalogue.read_text(encoding="utf-8"))
-    document["assets"]["MERIT/Hydro/v1_0_1"]["pyramiding"] = {"default": "MAX"}
-    catalogue.write_text(json.dumps(document), encoding="utf-8")
+    with edited_json(catalogue) as document:
+        document["assets"]["MERIT/Hydro/v1_0_1"]["pyramiding"] = {"default": "MAX"}
     assert said(study) == ["twi (what the catalogue says of MERIT/Hydro/v1_0_1)"]
 
 
@@ -137,9 +135,8 @@ def test_samples_that_did_not_record_it_are_read_all_the_same(earth_engine_study
     """Fault: a study of an earlier version ends in a traceback, or with a reason made up."""
     study = earth_engine_study
     path = study.folder / "samples.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
-    del document["provenance"]["made_from"]
-    path.write_text(json.dumps(document), encoding="utf-8")
+    with edited_json(path) as document:
+        del document["provenance"]["made_from"]
     raise_all(study.folder / "scenes" / "upa.tif")
     (line,) = said(study)
     assert line.startswith("twi (samples.json was written by a version of alm90 that did not")
@@ -160,12 +157,11 @@ def test_the_export_says_why_too(earth_engine_study: Any) -> None:
 def test_a_raster_that_comes_from_earth_engine_now(earth_engine_study: Any) -> None:
     study = earth_engine_study
     path = study.folder / "samples.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
-    made_from = document["provenance"]["made_from"]
-    entry = made_from["earthengine"]["covariates"].pop("slope")
-    made_from["rasters"]["covariates"]["slope"] = entry
-    document["provenance"]["covariates"]["slope"]["fingerprint"] = "of a raster"
-    path.write_text(json.dumps(document), encoding="utf-8")
+    with edited_json(path) as document:
+        made_from = document["provenance"]["made_from"]
+        entry = made_from["earthengine"]["covariates"].pop("slope")
+        made_from["rasters"]["covariates"]["slope"] = entry
+        document["provenance"]["covariates"]["slope"]["fingerprint"] = "of a raster"
     study.write(domain={"pixels": 61})
     assert said(study) == ["slope (its source (rasters → earthengine))"]
 

@@ -11,6 +11,7 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
+from edited import edited_json
 from pyproj import Transformer
 
 from export.covariates.region_mask import vector_files, vector_inside, write_region_mask
@@ -238,9 +239,8 @@ def test_a_collection_is_no_mask(earth_engine_study: Any) -> None:
     """Fault: a mosaic of years, in which the last one decides."""
     study = earth_engine_study
     path = study.folder / "scenes" / "catalogue.json"
-    document = json.loads(path.read_text("utf-8"))
-    document["assets"]["projects/me/assets/years"] = {"type": "IMAGE_COLLECTION", "images": []}
-    path.write_text(json.dumps(document), "utf-8")
+    with edited_json(path) as document:
+        document["assets"]["projects/me/assets/years"] = {"type": "IMAGE_COLLECTION", "images": []}
     study.write(region={"mask_asset": "projects/me/assets/years"})
     done = study.alm90("sites")
     assert done.exit_code == 4, done.output

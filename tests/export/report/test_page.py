@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from edited import edited_json
 from last_digits import misread
 
 from export.errors import ExportError, MissingStepError
@@ -232,9 +233,8 @@ def test_a_required_file_that_is_absent_names_its_step(files: Any, absent: str, 
 
 def test_a_file_of_another_form_is_named_with_its_key(files: Any) -> None:
     path = files.folder / "model" / "validation.json"
-    document = json.loads(path.read_text())
-    del document["designs"]["random"]["scores"]["rmse"]
-    path.write_text(json.dumps(document))
+    with edited_json(path) as document:
+        del document["designs"]["random"]["scores"]["rmse"]
     with pytest.raises(ExportError, match=r"validation\.json.*designs\.random\.scores\.rmse"):
         files.render()
     path.write_text("{")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from edited import edited_json
 
 from export.covariates.export_path import LONGEST_EXPORT_S
 from gee.session import local_service
@@ -270,10 +271,9 @@ class TestAuto:
         """Have a probe measured, and let it have come out otherwise."""
         assert staged_study.study.alm90("plan", "--probe").exit_code == 0
         file = staged_study.folder / "covariates" / "probe.json"
-        document = json.loads(file.read_text("utf-8"))
-        for one in document["kinds"]:
-            one.update(measured)
-        file.write_text(json.dumps(document), "utf-8")
+        with edited_json(file) as document:
+            for one in document["kinds"]:
+                one.update(measured)
         staged_study.forget_requests()
 
     def test_stages_what_a_probe_showed_to_be_too_heavy(self, staged_study: Any) -> None:
