@@ -1,4 +1,4 @@
-"""docs/architecture.md is where a reader looks for a module: each of the packages stands there."""
+"""Pages that lead a reader to files: all modules stand there, and what stands there is there."""
 
 import re
 from pathlib import Path
@@ -20,3 +20,16 @@ def test_every_module_and_room_is_named(package: str) -> None:
     }
     there -= {"__init__", "local"}  # the stand-in is told of in words
     assert there - named == set()
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    """Fault: a test or a module moves, and the command beside a figure runs nothing."""
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    rooms = "tests|benchmarks|examples|export|gee|local_ml|docs"
+    named = {
+        (page.name, name)
+        for page in pages
+        for name in re.findall(rf"\b((?:{rooms})/[\w/.-]+\.(?:py|md))\b", page.read_text("utf-8"))
+    }
+    assert len(named) > 50
+    assert {(page, name) for page, name in named if not (ROOT / name).exists()} == set()
